@@ -1,0 +1,240 @@
+#include "protocol/http_fields.h"
+
+#include "protocol/hex.h"
+
+static const struct slice absent;
+
+static bool is_ows(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static struct slice trim(struct slice s)
+{
+	while (s.len && is_ows(s.at[0]))
+		s = slice_skip(s, 1);
+	while (s.len && is_ows(s.at[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+/* Takes the digits at the head of *s; false when there are none. Saturates: a range may end anywhere. */
+static bool take_number(struct slice *s, uint64_t *out)
+{
+	uint64_t value = 0;
+	size_t i = 0;
+
+	for (; i < s->len && s->at[i] >= '0' && s->at[i] <= '9'; i++) {
+		if (__builtin_mul_overflow(value, 10u, &value) ||
+		    __builtin_add_overflow(value, (unsigned)(s->at[i] - '0'), &value))
+			value = UINT64_MAX;
+	}
+	*s = slice_skip(*s, i);
+	*out = value;
+	return i > 0;
+}
+
+static bool take_char(struct slice *s, char c)
+{
+	if (s->len == 0 || s->at[0] != c)
+		return false;
+	*s = slice_skip(*s, 1);
+	return true;
+}
+
+/* "-n": the last n bytes */
+static enum range_kind suffix_range(struct slice rest, uint64_t size, uint64_t *first, uint64_t *last)
+{
+	uint64_t count;
+
+	if (!take_number(&rest, &count) || rest.len)
+		return RANGE_NONE;
+	if (count == 0)
+		return RANGE_UNSATISFIABLE;
+	if (size == 0)
+		return RANGE_NONE; /* all of nothing */
+	*first = count < size ? size - count : 0;
+	*last = size - 1;
+	return RANGE_PART;
+}
+
+enum range_kind http_range(struct slice range, uint64_t size, uint64_t *first, uint64_t *last)
+{
+	static const struct slice unit = SLICE("bytes=");
+	uint64_t from, to = UINT64_MAX;
+
+	range = trim(range);
+	if (range.len < unit.len || !slice_eq_nocase(slice_of(range.at, unit.len), unit))
+		return RANGE_NONE;
+	struct slice rest = slice_skip(range, unit.len);
+	if (take_char(&rest, '-'))
+		return suffix_range(rest, size, first, last);
+	if (!take_number(&rest, &from) || !take_char(&rest, '-'))
+		return RANGE_NONE;
+	if (rest.len && (!take_number(&rest, &to) || rest.len))
+		return RANGE_NONE;
+	if (to < from)
+		return RANGE_NONE;
+	if (from >= size)
+		return RANGE_UNSATISFIABLE;
+	*first = from;
+	*last = to < size ? to : size - 1;
+	return RANGE_PART;
+}
+
+/* What stands behind a content range: a slash and the whole's size or a star, or nothing. */
+static bool total_fits(struct slice rest, uint64_t last)
+{
+	uint64_t total;
+
+	if (rest.len == 0)
+		return true;
+	if (!take_char(&rest, '/'))
+		return false;
+	if (take_char(&rest, '*'))
+		return rest.len == 0;
+	return take_number(&rest, &total) && rest.len == 0 && last < total;
+}
+
+bool http_content_range(struct slice value, uint64_t *first, uint64_t *last)
+{
+	static const struct slice unit = SLICE("bytes");
+	struct slice rest = trim(value);
+	uint64_t from, to;
+
+	if (rest.len > unit.len && slice_eq_nocase(slice_of(rest.at, unit.len), unit)) {
+		rest = slice_skip(rest, unit.len);
+		if (!take_char(&rest, '=') && !take_char(&rest, ' '))
+			return false;
+		rest = trim(rest);
+	}
+	if (!take_number(&rest, &from) || !take_char(&rest, '-') || !take_number(&rest, &to))
+		return false;
+	if (to < from || to == UINT64_MAX || !total_fits(rest, to))
+		return false;
+	*first = from;
+	*last = to;
+	return true;
+}
+
+struct slice http_media_type(struct slice value)
+{
+	const char *semicolon = value.len ? memchr(value.at, ';', value.len) : NULL;
+
+	if (semicolon)
+		value.len = (size_t)(semicolon - value.at);
+	return trim(value);
+}
+
+/* Cuts the element up to the separator off *list; separators within quotes do not count. */
+static struct slice take_element(struct slice *list, char separator)
+{
+	bool quoted = false;
+	size_t i = 0;
+
+	for (; i < list->len && (quoted || list->at[i] != separator); i++) {
+		if (list->at[i] == '"')
+			quoted = !quoted;
+		else if (quoted && list->at[i] == '\\' && i + 1 < list->len)
+			i++;
+	}
+	struct slice element = slice_of(list->at, i);
+	*list = slice_skip(*list, i < list->len ? i + 1 : i);
+	return trim(element);
+}
+
+/* How closely a range of an Accept header names a media type: 3 exactly, 2 by its type, 1 as any, 0 not. */
+static int match_range(struct slice range, struct slice media_type)
+{
+	const char *slash = media_type.len ? memchr(media_type.at, '/', media_type.len) : NULL;
+	size_t type_len = slash ? (size_t)(slash - media_type.at) + 1 : 0;
+
+	if (slice_eq_nocase(range, media_type))
+		return 3;
+	if (slice_is(range, "*/*"))
+		return 1;
+	if (type_len && range.len == type_len + 1 && range.at[type_len] == '*' &&
+	    slice_eq_nocase(slice_of(range.at, type_len), slice_of(media_type.at, type_len)))
+		return 2;
+	return 0;
+}
+
+/* True when the parameters hold q=0, q=0.0, ... */
+static bool refused(struct slice parameters)
+{
+	while (parameters.len) {
+		struct slice p = take_element(&parameters, ';');
+		if (p.len < 3 || !slice_eq_nocase(slice_of(p.at, 2), slice_of("q=", 2)))
+			continue;
+		for (size_t i = 2; i < p.len; i++) {
+			if (p.at[i] != '0' && p.at[i] != '.')
+				return false;
+		}
+		return true;
+	}
+	return false;
+}
+
+bool http_accepts(struct slice accept, struct slice media_type)
+{
+	int best = 0;
+	bool admitted = false;
+
+	if (trim(accept).len == 0)
+		return true;
+	while (accept.len) {
+		struct slice parameters = take_element(&accept, ',');
+		struct slice range = take_element(&parameters, ';');
+		int match = match_range(range, media_type);
+		/* the closest range decides; among equals any that admits */
+		if (match == 0 || match < best)
+			continue;
+		admitted = !refused(parameters) || (match == best && admitted);
+		best = match;
+	}
+	return admitted;
+}
+
+struct slice percent_decode(struct slice text, struct arena *a)
+{
+	if (text.len == 0 || !memchr(text.at, '%', text.len))
+		return text;
+	char *out = arena_alloc(a, text.len + 1);
+	size_t len = 0;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+		if (c == '%') {
+			if (text.len - i < 3)
+				return absent;
+			int high = hex_digit(text.at[i + 1]), low = hex_digit(text.at[i + 2]);
+			if (high < 0 || low < 0)
+				return absent;
+			c = (char)(high << 4 | low);
+			if (c == '\0')
+				return absent;
+			i += 2;
+		}
+		out[len++] = c;
+	}
+	out[len] = '\0';
+	return slice_of(out, len);
+}
+
+struct slice query_get(struct slice query, const char *key, struct arena *a)
+{
+	while (query.len) {
+		const char *end = memchr(query.at, '&', query.len);
+		size_t len = end ? (size_t)(end - query.at) : query.len;
+		struct slice value = slice_of(query.at, len);
+		query = slice_skip(query, end ? len + 1 : len);
+
+		const char *equals = len ? memchr(value.at, '=', len) : NULL;
+		size_t name_len = equals ? (size_t)(equals - value.at) : len;
+		struct slice name = percent_decode(slice_of(value.at, name_len), a);
+		if (!slice_is(name, key))
+			continue;
+		value = percent_decode(slice_skip(value, equals ? name_len + 1 : len), a);
+		return value.at ? value : slice_str("");
+	}
+	return absent;
+}

@@ -1,0 +1,16 @@
+/* Times as text, RFC 3339 in UTC: "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.250Z". Pure. */
+#ifndef DRYDOCK_PROTOCOL_TIMESTAMP_H
+#define DRYDOCK_PROTOCOL_TIMESTAMP_H
+
+#include "protocol/slice.h"
+
+#include <stdint.h>
+
+enum { TIMESTAMP_TEXT_MAX = 32 };
+
+/* Years 1970 to 9999; an offset other than Z is not read. False when text is not of that form. */
+bool timestamp_parse(struct slice text, int64_t *unix_ms);
+/* With milliseconds only where there are any. unix_ms within the years above. */
+struct slice timestamp_format(int64_t unix_ms, char text[TIMESTAMP_TEXT_MAX]);
+
+#endif

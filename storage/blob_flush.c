@@ -1,0 +1,84 @@
+#include "storage/blob_flush.h"
+
+#include "storage/core.h"
+
+#include <stdlib.h>
+
+struct blob_flush {
+	struct store_job job;
+	struct digest digest;
+	uint64_t generation; /* of the content it belongs to: see store_reset */
+	bool failed;
+};
+
+static void flush_work(struct store *store, struct store_job *job)
+{
+	struct blob_flush *flush = (struct blob_flush *)job;
+	flush->failed = files_flush_blob(&store->files, &flush->digest) != 0;
+}
+
+bool blob_drop_rows(struct db *db, const struct digest *digest)
+{
+	int64_t id = 0;
+	sqlite3_stmt *q = db_query(db, Q_BLOB_FIND);
+	bind_digest(q, 1, digest);
+	int step = db_step(db, q);
+	if (step == SQLITE_ROW)
+		id = sqlite3_column_int64(q, 0);
+	db_done(q);
+	if (step != SQLITE_ROW)
+		return step == SQLITE_DONE;
+	bool dropped = true;
+	static const enum db_query of_id[] = {Q_BLOB_UNLINK_ALL, Q_CONTENT_DROP};
+	for (size_t i = 0; i < 2 && dropped; i++) {
+		q = db_query(db, of_id[i]);
+		bind_int(q, 1, id);
+		dropped = db_exec(db, q);
+	}
+	q = db_query(db, Q_BLOB_DROP);
+	bind_digest(q, 1, digest);
+	return dropped && db_exec(db, q);
+}
+
+static void flush_run(struct store_tx *tx, struct store_job *job)
+{
+	struct blob_flush *flush = (struct blob_flush *)job;
+	if (flush->generation != atomic_load(&tx->store->generation))
+		return; /* content of before a reset: a blob of this name is another now */
+	if (flush->failed) {
+		if (!blob_drop_rows(tx->db, &flush->digest))
+			tx_fail(tx, job);
+		return;
+	}
+	sqlite3_stmt *q = db_query(tx->db, Q_BLOB_SYNCED);
+	bind_digest(q, 1, &flush->digest);
+	tx_exec(tx, job, q);
+}
+
+static void flush_settle(struct store *store, struct store_job *job)
+{
+	struct blob_flush *flush = (struct blob_flush *)job;
+	bool current = flush->generation == atomic_load(&store->generation);
+	if (flush->failed && current && job->error.code == ERR_NONE) {
+		char name[FILE_NAME_MAX];
+		files_blob_name(&flush->digest, name);
+		files_remove(&store->files, name);
+	}
+	/* when only the bookkeeping failed, who waits for it has nothing better to wait for */
+	writer_unpark(&store->writer, &flush->digest,
+	    current && (flush->failed || job->error.code != ERR_NONE));
+}
+
+void blob_flush_submit(struct store *store, const struct digest *digest)
+{
+	struct blob_flush *flush = calloc(1, sizeof(*flush));
+	if (!flush)
+		abort();
+	flush->job.work = flush_work;
+	flush->job.run = flush_run;
+	flush->job.settle = flush_settle;
+	flush->job.done = store_job_free;
+	flush->digest = *digest;
+	flush->generation = atomic_load(&store->generation);
+	store_submit(store, &flush->job);
+}

@@ -1,0 +1,20 @@
+#include "storage/clock.h"
+
+#include <time.h>
+
+int64_t clock_now_ms(const struct clock *c)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000 + clock_offset_ms(c);
+}
+
+int64_t clock_offset_ms(const struct clock *c)
+{
+	return atomic_load_explicit(&c->offset_ms, memory_order_relaxed);
+}
+
+void clock_set_offset_ms(struct clock *c, int64_t offset_ms)
+{
+	atomic_store_explicit(&c->offset_ms, offset_ms, memory_order_relaxed);
+}

@@ -1,0 +1,302 @@
+#include "storage/files.h"
+
+#include "protocol/names.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const folders[] = {
+    "blobs", "blobs/sha256", "blobs/sha512", "uploads", "aside", NULL};
+
+static bool say(struct err *err, const char *format, const char *path, const char *cause)
+{
+	snprintf(err->text, sizeof(err->text), format, path, cause);
+	return false;
+}
+
+/* mkdir -p */
+static bool make_path(const char *path)
+{
+	char part[PATH_MAX];
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *at = part + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(part, 0755) != 0 && errno != EEXIST)
+			return false;
+		*at = '/';
+	}
+	return mkdir(part, 0700) == 0 || errno == EEXIST;
+}
+
+static bool make_temporary(struct files *f)
+{
+	const char *under = getenv("TMPDIR");
+	snprintf(f->path, sizeof(f->path), "%s/drydock-XXXXXX", under && *under ? under : "/tmp");
+	f->temporary = mkdtemp(f->path) != NULL;
+	return f->temporary;
+}
+
+static bool lock_refused(struct files *f, struct err *err)
+{
+	char pid[24] = "";
+	ssize_t len = pread(f->lock, pid, sizeof(pid) - 1, 0);
+	pid[len > 0 ? strcspn(pid, "\n") : 0] = '\0';
+	snprintf(err->text, sizeof(err->text),
+	    "the data folder %.300s is in use by another drydock (pid %s): stop it, or choose another "
+	    "with --data",
+	    f->path, *pid ? pid : "unknown");
+	return false;
+}
+
+static bool take_lock(struct files *f, struct err *err)
+{
+	f->lock = openat(f->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (f->lock < 0)
+		return say(err, "the data folder %.300s cannot be written: %s", f->path,
+		    strerror(errno));
+	if (flock(f->lock, LOCK_EX | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK ? lock_refused(f, err)
+					    : say(err, "the data folder %.300s cannot be locked: %s",
+						  f->path, strerror(errno));
+	char pid[24];
+	int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	if (ftruncate(f->lock, 0) != 0 || pwrite(f->lock, pid, (size_t)len, 0) != len)
+		return say(err, "the data folder %.300s cannot be written: %s", f->path,
+		    strerror(errno));
+	return true;
+}
+
+static bool make_folders(struct files *f)
+{
+	for (size_t i = 0; folders[i]; i++) {
+		if (mkdirat(f->folder, folders[i], 0700) != 0 && errno != EEXIST)
+			return false;
+	}
+	return true;
+}
+
+bool files_open(struct files *f, const char *path, struct err *err)
+{
+	f->folder = f->lock = -1;
+	f->flush_log = f->flush_blob = fdatasync;
+	bool made = path ? make_path(path) : make_temporary(f);
+	if (path)
+		snprintf(f->path, sizeof(f->path), "%s", path);
+	if (!made)
+		return say(err, "the data folder %.300s cannot be made: %s (choose another with --data)",
+		    f->path, strerror(errno));
+	f->folder = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->folder < 0)
+		return say(err, "the data folder %.300s cannot be opened: %s (choose another with --data)",
+		    f->path, strerror(errno));
+	if (!take_lock(f, err))
+		return false;
+	if (!make_folders(f))
+		return say(err, "the data folder %.300s cannot be written: %s", f->path,
+		    strerror(errno));
+	return true;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+	(void)st;
+	(void)type;
+	(void)walk;
+	remove(path);
+	return 0;
+}
+
+static void remove_tree(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void files_close(struct files *f)
+{
+	if (f->temporary)
+		remove_tree(f->path);
+	if (f->folder >= 0)
+		close(f->folder);
+	if (f->lock >= 0)
+		close(f->lock);
+	f->folder = f->lock = -1;
+}
+
+void files_blob_name(const struct digest *digest, char name[FILE_NAME_MAX])
+{
+	char text[DIGEST_TEXT_MAX];
+	digest_format(digest, text);
+	snprintf(name, FILE_NAME_MAX, "blobs/%.6s/%.2s/%s", text, text + 7, text + 7);
+}
+
+void files_upload_name(const uint8_t id[16], char name[FILE_NAME_MAX])
+{
+	char text[UUID_TEXT_LEN + 1];
+	uuid_format(id, text);
+	snprintf(name, FILE_NAME_MAX, "uploads/%s", text);
+}
+
+int files_open_upload(struct files *f, const uint8_t id[16], bool create)
+{
+	char name[FILE_NAME_MAX];
+	files_upload_name(id, name);
+	return openat(f->folder, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+}
+
+static int link_once(struct files *f, const char *from, const char *to)
+{
+	return linkat(f->folder, from, f->folder, to, 0) == 0 ? 0 : errno;
+}
+
+int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest, bool replace)
+{
+	char from[FILE_NAME_MAX], to[FILE_NAME_MAX], folder[FILE_NAME_MAX];
+	files_upload_name(id, from);
+	files_blob_name(digest, to);
+	int failure = link_once(f, from, to);
+	if (failure == ENOENT) {
+		snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(to, '/') - to), to);
+		if (mkdirat(f->folder, folder, 0700) != 0 && errno != EEXIST)
+			return errno;
+		failure = link_once(f, from, to);
+	}
+	if (failure == EEXIST && replace) {
+		unlinkat(f->folder, to, 0);
+		failure = link_once(f, from, to);
+	}
+	return failure == EEXIST ? 0 : failure;
+}
+
+int files_open_blob(struct files *f, const struct digest *digest)
+{
+	char name[FILE_NAME_MAX];
+	files_blob_name(digest, name);
+	return openat(f->folder, name, O_RDONLY | O_CLOEXEC);
+}
+
+static int flush_folder(struct files *f, const char *name, int (*flush)(int))
+{
+	int fd = openat(f->folder, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	int failure = flush(fd) == 0 ? 0 : errno;
+	close(fd);
+	return failure;
+}
+
+int files_flush_blob(struct files *f, const struct digest *digest)
+{
+	char name[FILE_NAME_MAX];
+	files_blob_name(digest, name);
+	int failure = flush_folder(f, name, f->flush_blob);
+	for (int up = 0; up < 2 && !failure; up++) { /* .../ab, then .../sha256 */
+		*strrchr(name, '/') = '\0';
+		failure = flush_folder(f, name, fsync);
+	}
+	return failure;
+}
+
+int files_hash(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out)
+{
+	enum { STEP = 256 * 1024 };
+	char *bytes = malloc(STEP);
+	if (!bytes)
+		abort();
+	struct hasher *h = hasher_new(algorithm);
+	ssize_t got;
+	*size = 0;
+	while ((got = pread(fd, bytes, STEP, (off_t)*size)) > 0) {
+		hasher_update(h, bytes, (size_t)got);
+		*size += (uint64_t)got;
+	}
+	int failure = got < 0 ? errno : 0;
+	hasher_peek(h, out);
+	hasher_free(h);
+	free(bytes);
+	return failure;
+}
+
+void files_remove(struct files *f, const char *name)
+{
+	unlinkat(f->folder, name, 0);
+}
+
+static DIR *open_folder(struct files *f, const char *name)
+{
+	int fd = openat(f->folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+	if (fd >= 0 && !folder)
+		close(fd);
+	return folder;
+}
+
+void files_each_upload(struct files *f, void (*each)(void *arg, const uint8_t id[16]), void *arg)
+{
+	DIR *folder = open_folder(f, "uploads");
+	for (struct dirent *entry; folder && (entry = readdir(folder));) {
+		uint8_t id[16];
+		if (uuid_parse(slice_str(entry->d_name), id))
+			each(arg, id);
+	}
+	if (folder)
+		closedir(folder);
+}
+
+static int set_aside(struct files *f, const char *name)
+{
+	char to[FILE_NAME_MAX];
+	unsigned number = atomic_fetch_add(&f->aside, 1);
+	snprintf(to, sizeof(to), "aside/%ld-%u", (long)getpid(), number);
+	return renameat(f->folder, name, f->folder, to) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+int files_clear(struct files *f)
+{
+	int failure = set_aside(f, "blobs");
+	if (!failure)
+		failure = set_aside(f, "uploads");
+	if (!make_folders(f))
+		return errno;
+	return failure;
+}
+
+static bool next_aside(DIR *folder, struct dirent **entry)
+{
+	while (folder && (*entry = readdir(folder))) {
+		if ((*entry)->d_name[0] != '.')
+			return true;
+	}
+	return false;
+}
+
+bool files_some_aside(struct files *f)
+{
+	struct dirent *entry;
+	DIR *folder = open_folder(f, "aside");
+	bool some = next_aside(folder, &entry);
+	if (folder)
+		closedir(folder);
+	return some;
+}
+
+void files_remove_aside(struct files *f)
+{
+	struct dirent *entry;
+	DIR *folder = open_folder(f, "aside");
+	while (next_aside(folder, &entry)) {
+		char path[PATH_MAX + NAME_MAX + 8];
+		snprintf(path, sizeof(path), "%s/aside/%s", f->path, entry->d_name);
+		remove_tree(path);
+	}
+	if (folder)
+		closedir(folder);
+}

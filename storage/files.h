@@ -1,0 +1,60 @@
+/*
+ * The data folder: its lock, and the files in it.
+ *
+ * Storage-internal; any thread may call. Paths are relative to the folder's descriptor. A blob's file is
+ * linked into place, and unlinked or set aside, on the writer thread only, so that a name never
+ * changes under a decision that the writer's transaction has taken.
+ *
+ * Functions that answer int answer 0 or an errno.
+ */
+#ifndef DRYDOCK_STORAGE_FILES_H
+#define DRYDOCK_STORAGE_FILES_H
+
+#include "protocol/digest.h"
+#include "storage/store.h"
+
+#include <limits.h>
+
+enum { FILE_NAME_MAX = 192 }; /* longest path below the folder, NUL included */
+
+struct files {
+	char path[PATH_MAX];
+	int folder, lock;
+	bool temporary; /* the folder goes when it is closed */
+	_Atomic unsigned aside;
+	/* fdatasync, of the log and of blobs; tests put their own here */
+	int (*flush_log)(int fd);
+	int (*flush_blob)(int fd);
+};
+
+/* Makes what is missing and takes the lock. path NULL: a new temporary folder. */
+bool files_open(struct files *f, const char *path, struct err *err);
+/* Removes a temporary folder, lets the lock go. Safe on what files_open left after failing. */
+void files_close(struct files *f);
+
+void files_blob_name(const struct digest *digest, char name[FILE_NAME_MAX]);
+void files_upload_name(const uint8_t id[16], char name[FILE_NAME_MAX]);
+
+/* Makes an upload's file (or opens it) for writing; -1 and errno. */
+int files_open_upload(struct files *f, const uint8_t id[16], bool create);
+/* Gives the upload's bytes the blob's name too. replace: an older file of that name is not known to be
+ * whole and makes way. */
+int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest, bool replace);
+/* -1 and errno. */
+int files_open_blob(struct files *f, const struct digest *digest);
+/* The file and the folder entries that lead to it, to disk. */
+int files_flush_blob(struct files *f, const struct digest *digest);
+/* Hashes a whole file. */
+int files_hash(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out);
+void files_remove(struct files *f, const char *name);
+/* Calls back for every upload's file. */
+void files_each_upload(
+    struct files *f, void (*each)(void *arg, const uint8_t id[16]), void *arg);
+
+/* Sets blobs/ and uploads/ aside as a whole, to be removed at leisure, and makes new ones. */
+int files_clear(struct files *f);
+bool files_some_aside(struct files *f);
+/* Removes everything that was set aside. */
+void files_remove_aside(struct files *f);
+
+#endif

@@ -1,0 +1,90 @@
+#include "storage/core.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* 0, or an errno. The first time the log's folder entry goes to disk too. */
+static int flush_log(struct flusher *f)
+{
+	struct files *files = &f->store->files;
+	if (files->flush_log(f->log_fd) != 0)
+		return errno;
+	if (!f->entry_kept && fsync(files->folder) != 0)
+		return errno;
+	f->entry_kept = true;
+	return 0;
+}
+
+static void finish_all(struct flusher *f, struct job_list *jobs, int failure)
+{
+	if (failure) {
+		atomic_store(&f->store->broken, true);
+		atomic_store(&f->store->log_suspect, true);
+	}
+	for (struct store_job *job; (job = job_list_take(jobs));) {
+		if (failure)
+			job_fail(job, failure == ENOSPC ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED,
+			    "flushing the log: %s", strerror(failure));
+		store_finish_job(f->store, job);
+	}
+}
+
+static void *flusher_main(void *arg)
+{
+	struct flusher *f = arg;
+	pthread_mutex_lock(&f->lock);
+	for (;;) {
+		struct job_list jobs = f->waiting;
+		f->waiting = (struct job_list){NULL, NULL};
+		if (jobs.first) {
+			pthread_mutex_unlock(&f->lock);
+			finish_all(f, &jobs, flush_log(f));
+			pthread_mutex_lock(&f->lock);
+		} else if (f->stop) {
+			break;
+		} else {
+			pthread_cond_wait(&f->wake, &f->lock);
+		}
+	}
+	pthread_mutex_unlock(&f->lock);
+	return NULL;
+}
+
+bool flusher_start(struct flusher *f, struct store *store)
+{
+	f->store = store;
+	pthread_mutex_init(&f->lock, NULL);
+	pthread_cond_init(&f->wake, NULL);
+	f->log_fd = openat(store->files.folder, "drydock.db-wal", O_RDWR | O_CLOEXEC);
+	f->started = f->log_fd >= 0 && thread_start(&f->thread, flusher_main, f);
+	return f->started;
+}
+
+void flusher_stop(struct flusher *f)
+{
+	if (!f->started)
+		return;
+	pthread_mutex_lock(&f->lock);
+	f->stop = true;
+	pthread_mutex_unlock(&f->lock);
+	pthread_cond_signal(&f->wake);
+	pthread_join(f->thread, NULL);
+	close(f->log_fd);
+	pthread_mutex_destroy(&f->lock);
+	pthread_cond_destroy(&f->wake);
+	f->started = false;
+}
+
+void flusher_submit(struct flusher *f, struct job_list *jobs)
+{
+	pthread_mutex_lock(&f->lock);
+	bool wake = !f->waiting.first;
+	jobs->last->next = NULL;
+	job_list_prepend(jobs, &f->waiting); /* older ones first */
+	f->waiting = *jobs;
+	*jobs = (struct job_list){NULL, NULL};
+	pthread_mutex_unlock(&f->lock);
+	if (wake)
+		pthread_cond_signal(&f->wake);
+}

@@ -1,0 +1,168 @@
+/* Deleting images and tags (ecr-behaviour 2.3 BatchDeleteImage). */
+#include "storage/image.h"
+
+#include "protocol/buf.h"
+#include "storage/image_rows.h"
+#include "storage/rows.h"
+
+struct delete_state {
+	struct store_tx *tx;
+	struct image_delete *del;
+	int64_t repository_id;
+};
+
+static bool same_id(const struct image_id *a, const struct image_id *b)
+{
+	bool tags = (a->tag.at == NULL) == (b->tag.at == NULL) && slice_eq(a->tag, b->tag);
+	return tags && digest_eq(&a->digest, &b->digest);
+}
+
+static bool repeated(const struct image_delete *del, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		if (same_id(&del->items[i].id, &del->items[index].id))
+			return true;
+	}
+	return false;
+}
+
+static bool takes_in(const struct image_id *gone, const struct image_id *id)
+{
+	bool digest =
+	    id->digest.algorithm == DIGEST_NONE || digest_eq(&gone->digest, &id->digest);
+	return digest && (!id->tag.at || (gone->tag.at && slice_eq(gone->tag, id->tag)));
+}
+
+/* Has an earlier item taken away what this one names? */
+static bool taken(const struct image_delete *del, size_t index)
+{
+	for (size_t i = 0; i < index; i++) {
+		const struct image_delete_item *item = &del->items[i];
+		for (size_t j = 0; j < item->gone_count; j++) {
+			if (takes_in(&item->gone[j], &del->items[index].id))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The indexes in the repository that name the image, "d1, d2"; absent when none. */
+static struct slice parents_of(struct delete_state *s, const struct digest *digest)
+{
+	struct buf parents;
+	buf_init(&parents, s->del->job.arena, MANIFEST_BYTES_MAX, 0);
+	sqlite3_stmt *q = db_query(s->tx->db, Q_CHILD_PARENTS);
+	bind_int(q, 1, s->repository_id);
+	bind_digest(q, 2, digest);
+	int step;
+	while ((step = db_step(s->tx->db, q)) == SQLITE_ROW) {
+		struct digest parent;
+		char text[DIGEST_TEXT_MAX];
+		if (!column_digest(q, 0, &parent))
+			continue;
+		buf_puts(&parents, parents.len > 0 ? ", " : "");
+		buf_put_slice(&parents, digest_format(&parent, text));
+	}
+	if (step != SQLITE_DONE)
+		tx_fail(s->tx, &s->del->job);
+	db_done(q);
+	return parents.len > 0 ? buf_slice(&parents) : slice_of(NULL, 0);
+}
+
+static struct image_id *gone_new(struct delete_state *s, struct image_delete_item *item, size_t n)
+{
+	item->gone = arena_array(s->del->job.arena, n, sizeof(*item->gone));
+	item->gone_count = n;
+	return item->gone;
+}
+
+/* Deletes the image with all its tags, unless an index needs it. */
+static void delete_image(
+    struct delete_state *s, struct image_delete_item *item, const struct image_row *row)
+{
+	struct store_job *job = &s->del->job;
+	item->parents = parents_of(s, &row->digest);
+	if (item->parents.at)
+		item->result = IMAGE_REFERENCED;
+	if (item->parents.at || job->error.code != ERR_NONE)
+		return;
+	struct slice rest = row->tags, tag;
+	struct image_id *gone = gone_new(s, item, row->tag_count > 0 ? row->tag_count : 1);
+	gone->digest = row->digest;
+	while (tags_next(&rest, &tag)) {
+		sqlite3_stmt *q = db_query(s->tx->db, Q_TAG_DROP);
+		bind_int(q, 1, row->repository_id);
+		bind_text(q, 2, tag);
+		if (!tx_exec(s->tx, job, q))
+			return;
+		*gone++ = (struct image_id){row->digest, tag};
+	}
+	if (image_row_drop(s->tx, job, row))
+		image_count_add(s->tx, job, s->repository_id, -1);
+}
+
+/* Removes one tag, and the image with its last. */
+static void delete_tag(
+    struct delete_state *s, struct image_delete_item *item, struct image_row *row)
+{
+	if (row->tag_count <= 1) {
+		delete_image(s, item, row);
+	} else if (image_row_remove_tag(s->tx, &s->del->job, row, item->id.tag)) {
+		*gone_new(s, item, 1) = (struct image_id){row->digest, item->id.tag};
+	}
+}
+
+/* What the item names. False when it is not there (result says how) or the job has failed. */
+static bool find(struct delete_state *s, struct image_delete_item *item, struct image_row *row)
+{
+	struct store_job *job = &s->del->job;
+	struct digest digest = item->id.digest;
+	if (item->id.tag.at) {
+		if (tag_row_find(s->tx, job, s->repository_id, item->id.tag, &digest) != ERR_NONE)
+			return false;
+		if (item->id.digest.algorithm != DIGEST_NONE &&
+		    !digest_eq(&item->id.digest, &digest)) {
+			item->result = IMAGE_TAG_MISMATCH;
+			return false;
+		}
+	}
+	return image_row_find(s->tx, job, s->repository_id, &digest, row) == ERR_NONE;
+}
+
+static void delete_item(struct delete_state *s, size_t index)
+{
+	struct image_delete_item *item = &s->del->items[index];
+	struct image_row row;
+	item->gone = NULL;
+	item->gone_count = 0;
+	item->parents = slice_of(NULL, 0);
+	item->result = repeated(s->del, index) ? IMAGE_DELETE_SKIPPED : IMAGE_NOT_THERE;
+	if (item->result == IMAGE_DELETE_SKIPPED)
+		return;
+	if (!find(s, item, &row)) {
+		if (taken(s->del, index))
+			item->result = IMAGE_DELETE_SKIPPED;
+		return;
+	}
+	item->result = IMAGE_DELETED;
+	if (item->id.tag.at)
+		delete_tag(s, item, &row);
+	else
+		delete_image(s, item, &row);
+}
+
+static void delete_run(struct store_tx *tx, struct store_job *job)
+{
+	struct delete_state s = {.tx = tx, .del = (struct image_delete *)job};
+	if (!job_repository_id(tx, job, &s.del->key, &s.repository_id))
+		return;
+	for (size_t i = 0; i < s.del->count && job->error.code == ERR_NONE; i++)
+		delete_item(&s, i);
+}
+
+void image_delete_submit(struct store *store, struct image_delete *del)
+{
+	del->job.run = delete_run;
+	del->job.flush = STORE_FLUSH_NOW;
+	store_submit(store, &del->job);
+}

@@ -1,0 +1,381 @@
+/*
+ * The one write path of an image (ecr-behaviour 2.3 PutImage).
+ *
+ * Each step below looks at one rule and answers whether to go on; the order of the steps is the order in
+ * which ECR's refusals win. Nothing is written before the last refusal.
+ */
+#include "storage/image.h"
+
+#include "protocol/buf.h"
+#include "protocol/json.h"
+#include "protocol/wildcard.h"
+#include "storage/image_rows.h"
+#include "storage/rows.h"
+
+enum { TAGS_PER_IMAGE_MAX = 1000 };
+
+/* What the steps find out about one put. */
+struct put_state {
+	struct store_tx *tx;
+	struct image_put *put;
+	int64_t repository_id;
+	uint64_t image_count;
+	enum mutability mutability;
+	struct slice filters;
+	int64_t *blobs; /* ids of config and layers */
+	size_t blob_count;
+	uint64_t size_bytes;
+	bool exists;
+	struct image_row row;
+	size_t new_tags; /* of put->tags, not yet on the image */
+};
+
+static struct arena *arena_of(struct put_state *s)
+{
+	return s->put->job.arena;
+}
+
+static void refuse(struct put_state *s, enum error_code code)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct error *error = &s->put->job.error;
+	job_refuse(&s->put->job, code, &s->put->key);
+	error->digest = arena_dup(arena_of(s), digest_format(&s->put->digest, text));
+	if (s->put->tag_count > 0)
+		error->tag = s->put->tags[0];
+}
+
+static bool find_repository(struct put_state *s)
+{
+	sqlite3_stmt *q = db_query(s->tx->db, Q_REPOSITORY_FIND);
+	bind_key(q, &s->put->key);
+	int step = db_step(s->tx->db, q);
+	if (step == SQLITE_ROW) {
+		s->repository_id = sqlite3_column_int64(q, 0);
+		s->mutability = (enum mutability)sqlite3_column_int(q, 5);
+		s->filters = column_dup(q, 6, arena_of(s));
+		s->image_count = (uint64_t)sqlite3_column_int64(q, 10);
+	}
+	db_done(q);
+	if (step == SQLITE_DONE)
+		refuse(s, ERR_REPOSITORY_NOT_FOUND);
+	else if (step != SQLITE_ROW)
+		tx_fail(s->tx, &s->put->job);
+	return step == SQLITE_ROW;
+}
+
+/* Collects the digests that are missing, "d1, d2", each once. */
+static void name_missing(struct buf *missing, const struct digest *digest)
+{
+	char text[DIGEST_TEXT_MAX];
+	struct slice named = digest_format(digest, text);
+	if (missing->len > 0 && memmem(missing->at, missing->len, named.at, named.len))
+		return;
+	if (missing->len > 0)
+		buf_puts(missing, ", ");
+	buf_put_slice(missing, named);
+}
+
+/* An index's children must be here; its size is the largest one's. */
+static bool find_children(struct put_state *s)
+{
+	const struct manifest *m = s->put->parsed;
+	struct buf missing;
+	buf_init(&missing, arena_of(s), MANIFEST_BYTES_MAX, 0);
+	for (size_t i = 0; i < m->child_count; i++) {
+		sqlite3_stmt *q = db_query(s->tx->db, Q_IMAGE_SIZE);
+		bind_int(q, 1, s->repository_id);
+		bind_digest(q, 2, &m->children[i].digest);
+		int step = db_step(s->tx->db, q);
+		uint64_t size = step == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : 0;
+		db_done(q);
+		if (size > s->size_bytes)
+			s->size_bytes = size;
+		if (step == SQLITE_DONE)
+			name_missing(&missing, &m->children[i].digest);
+		else if (step != SQLITE_ROW)
+			tx_fail(s->tx, &s->put->job);
+	}
+	if (missing.len > 0) {
+		refuse(s, ERR_REFERENCED_IMAGES_NOT_FOUND);
+		s->put->job.error.digests = buf_slice(&missing);
+	}
+	return s->put->job.error.code == ERR_NONE;
+}
+
+/* One config or layer: its id is noted, or it is named as missing, or the put waits for its flush. */
+static bool find_blob(struct put_state *s, const struct descriptor *d, struct buf *missing)
+{
+	sqlite3_stmt *q = db_query(s->tx->db, Q_BLOB_LINKED);
+	bind_digest(q, 1, &d->digest);
+	bind_int(q, 2, s->repository_id);
+	int step = db_step(s->tx->db, q);
+	if (step == SQLITE_ROW)
+		s->blobs[s->blob_count++] = sqlite3_column_int64(q, 0);
+	else if (step == SQLITE_DONE)
+		name_missing(missing, &d->digest);
+	bool unsynced = step == SQLITE_ROW && sqlite3_column_int(q, 1) == 0;
+	db_done(q);
+	if (unsynced)
+		s->tx->waits_for = &d->digest;
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		tx_fail(s->tx, &s->put->job);
+	return s->put->job.error.code == ERR_NONE;
+}
+
+static bool find_blobs(struct put_state *s)
+{
+	const struct manifest *m = s->put->parsed;
+	struct buf missing;
+	buf_init(&missing, arena_of(s), MANIFEST_BYTES_MAX, 0);
+	s->blobs = arena_array(arena_of(s), m->layer_count + 1, sizeof(*s->blobs));
+	s->size_bytes = m->layers_bytes;
+	if (m->config.digest.algorithm != DIGEST_NONE && !find_blob(s, &m->config, &missing))
+		return false;
+	for (size_t i = 0; i < m->layer_count; i++) {
+		if (!m->layers[i].foreign && !find_blob(s, &m->layers[i], &missing))
+			return false;
+	}
+	if (missing.len > 0) {
+		s->tx->waits_for = NULL;
+		refuse(s, ERR_LAYERS_NOT_FOUND);
+		s->put->job.error.digests = buf_slice(&missing);
+	}
+	return missing.len == 0 && !s->tx->waits_for;
+}
+
+static bool find_references(struct put_state *s)
+{
+	return s->put->parsed->kind == MANIFEST_INDEX ? find_children(s) : find_blobs(s);
+}
+
+/* The image as it is, and how many of the tags are new to it. */
+static bool find_image(struct put_state *s)
+{
+	struct image_put *put = s->put;
+	enum error_code found =
+	    image_row_find(s->tx, &put->job, s->repository_id, &put->digest, &s->row);
+	s->exists = found == ERR_NONE;
+	if (!s->exists && found != ERR_IMAGE_NOT_FOUND)
+		return false;
+	for (size_t i = 0; i < put->tag_count; i++)
+		s->new_tags += !s->exists || !tags_have(s->row.tags, put->tags[i]);
+	if (s->exists && s->new_tags == 0 && put->refuse_same) {
+		refuse(s, ERR_IMAGE_EXISTS);
+		return false;
+	}
+	return true;
+}
+
+/* Does a filter of the repository match the tag? (ecr-behaviour 5: whole-tag match) */
+static bool excluded(struct slice filters, struct slice tag)
+{
+	bool matches = false;
+	cJSON *all = json_parse(filters);
+	const cJSON *one;
+	cJSON_ArrayForEach(one, all)
+	{
+		struct slice filter = json_string(one, "filter");
+		matches = matches || (filter.at && wildcard_match(filter, tag));
+	}
+	cJSON_Delete(all);
+	return matches;
+}
+
+static bool may_move(const struct put_state *s, struct slice tag)
+{
+	switch (s->mutability) {
+	case TAGS_MUTABLE:
+		return true;
+	case TAGS_IMMUTABLE:
+		return false;
+	case TAGS_IMMUTABLE_WITH_EXCLUSION:
+		return excluded(s->filters, tag);
+	case TAGS_MUTABLE_WITH_EXCLUSION:
+		return !excluded(s->filters, tag);
+	}
+	return false;
+}
+
+/* A tag that names another image already, and may not move, is in the way. */
+static bool check_tags(struct put_state *s)
+{
+	struct image_put *put = s->put;
+	for (size_t i = 0; i < put->tag_count && s->mutability != TAGS_MUTABLE; i++) {
+		struct digest bound;
+		enum error_code found =
+		    tag_row_find(s->tx, &put->job, s->repository_id, put->tags[i], &bound);
+		if (found == ERR_IMAGE_NOT_FOUND)
+			continue;
+		if (found != ERR_NONE)
+			return false;
+		if (digest_eq(&bound, &put->digest) || may_move(s, put->tags[i]))
+			continue;
+		refuse(s, ERR_IMAGE_TAG_EXISTS);
+		put->job.error.tag = put->tags[i];
+		return false;
+	}
+	return true;
+}
+
+static bool check_limits(struct put_state *s)
+{
+	const char *what = NULL;
+	uint64_t quota = s->tx->store->image_quota, limit = quota;
+	if (!s->exists && s->image_count >= quota) {
+		what = "images per repository";
+	} else if ((s->exists ? s->row.tag_count : 0) + s->new_tags > TAGS_PER_IMAGE_MAX) {
+		what = "tags per image";
+		limit = TAGS_PER_IMAGE_MAX;
+	}
+	if (!what)
+		return true;
+	refuse(s, ERR_LIMIT_EXCEEDED);
+	s->put->job.error.detail = arena_slicef(arena_of(s),
+	    "The maximum number of %s (%llu) has been reached in the repository with name '%.*s' in "
+	    "the registry with id '%.*s'",
+	    what, (unsigned long long)limit, SLICE_ARG(s->put->key.name),
+	    SLICE_ARG(s->put->key.account));
+	return false;
+}
+
+/* From here on things are written. */
+
+static bool add_manifest(struct put_state *s)
+{
+	sqlite3_stmt *q = db_query(s->tx->db, Q_MANIFEST_ADD);
+	bind_blob(q, 1, s->blobs, s->blob_count * sizeof(*s->blobs));
+	bind_blob(q, 2, s->put->manifest.at, s->put->manifest.len);
+	if (!tx_exec(s->tx, &s->put->job, q))
+		return false;
+	s->tx->bytes += s->put->manifest.len;
+	s->row.id = sqlite3_last_insert_rowid(s->tx->db->handle);
+	return true;
+}
+
+/* All tags of a new image at once, in order and each once. */
+static void gather_tags(struct put_state *s)
+{
+	for (size_t i = 0; i < s->put->tag_count; i++) {
+		if (tags_have(s->row.tags, s->put->tags[i]))
+			continue;
+		s->row.tags = tags_with(s->row.tags, s->put->tags[i], arena_of(s));
+		s->row.tag_count++;
+	}
+	s->row.tagged = s->row.tag_count > 0;
+}
+
+static bool add_image(struct put_state *s)
+{
+	const struct manifest *m = s->put->parsed;
+	s->put->pushed_ms = clock_now_ms(&s->tx->store->clock);
+	sqlite3_stmt *q = db_query(s->tx->db, Q_IMAGE_ADD);
+	bind_int(q, 1, s->repository_id);
+	bind_int(q, 2, s->row.tagged);
+	bind_digest(q, 3, &s->put->digest);
+	bind_int(q, 4, s->row.id);
+	bind_text(q, 5, m->media_type);
+	bind_text(q, 6, m->artifact_type);
+	bind_int(q, 7, (int64_t)s->put->manifest.len);
+	bind_int(q, 8, (int64_t)s->size_bytes);
+	bind_int(q, 9, s->put->pushed_ms);
+	bind_digest(q, 10, &m->subject.digest);
+	bind_int(q, 11, (int64_t)s->row.tag_count);
+	bind_blob(q, 12, s->row.tags.at, s->row.tags.len);
+	return tx_exec(s->tx, &s->put->job, q) &&
+	    image_count_add(s->tx, &s->put->job, s->repository_id, 1);
+}
+
+static bool add_references(struct put_state *s)
+{
+	const struct manifest *m = s->put->parsed;
+	for (size_t i = 0; i < s->blob_count; i++) {
+		sqlite3_stmt *q = db_query(s->tx->db, Q_IMAGE_BLOB_ADD);
+		bind_int(q, 1, s->blobs[i]);
+		bind_int(q, 2, s->repository_id);
+		bind_int(q, 3, s->row.id);
+		if (!tx_exec(s->tx, &s->put->job, q))
+			return false;
+	}
+	for (size_t i = 0; i < m->child_count; i++) {
+		sqlite3_stmt *q = db_query(s->tx->db, Q_CHILD_ADD);
+		bind_int(q, 1, s->repository_id);
+		bind_digest(q, 2, &m->children[i].digest);
+		bind_digest(q, 3, &s->put->digest);
+		if (!tx_exec(s->tx, &s->put->job, q))
+			return false;
+	}
+	return true;
+}
+
+/* Takes a tag off the image it names now, unless that is this one. */
+static bool free_tag(struct put_state *s, struct slice tag)
+{
+	struct store_job *job = &s->put->job;
+	struct digest bound;
+	struct image_row row;
+	enum error_code found = tag_row_find(s->tx, job, s->repository_id, tag, &bound);
+	if (found == ERR_IMAGE_NOT_FOUND)
+		return true;
+	if (found != ERR_NONE)
+		return false;
+	found = image_row_find(s->tx, job, s->repository_id, &bound, &row);
+	if (found == ERR_NONE)
+		return image_row_remove_tag(s->tx, job, &row, tag);
+	return found == ERR_IMAGE_NOT_FOUND;
+}
+
+static bool put_tag_row(struct put_state *s, struct slice tag)
+{
+	sqlite3_stmt *q = db_query(s->tx->db, Q_TAG_PUT);
+	bind_int(q, 1, s->repository_id);
+	bind_text(q, 2, tag);
+	bind_digest(q, 3, &s->put->digest);
+	return tx_exec(s->tx, &s->put->job, q);
+}
+
+static bool write_new_image(struct put_state *s)
+{
+	s->row = (struct image_row){.repository_id = s->repository_id, .digest = s->put->digest};
+	gather_tags(s);
+	for (size_t i = 0; i < s->put->tag_count; i++) {
+		if (!free_tag(s, s->put->tags[i]) || !put_tag_row(s, s->put->tags[i]))
+			return false;
+	}
+	s->put->created = true;
+	return add_manifest(s) && add_image(s) && add_references(s);
+}
+
+static bool tag_old_image(struct put_state *s)
+{
+	struct image_put *put = s->put;
+	for (size_t i = 0; i < put->tag_count; i++) {
+		if (tags_have(s->row.tags, put->tags[i]))
+			continue;
+		if (!free_tag(s, put->tags[i]) ||
+		    !image_row_add_tag(s->tx, &put->job, &s->row, put->tags[i]))
+			return false;
+	}
+	return true;
+}
+
+static void put_run(struct store_tx *tx, struct store_job *job)
+{
+	struct image_put *put = (struct image_put *)job;
+	struct put_state s = {.tx = tx, .put = put, .row.tags = {"", 0}};
+	put->created = false;
+	if (!find_repository(&s) || !find_references(&s) || !find_image(&s) || !check_tags(&s) ||
+	    !check_limits(&s))
+		return;
+	if (s.exists)
+		tag_old_image(&s);
+	else
+		write_new_image(&s);
+}
+
+void image_put_submit(struct store *store, struct image_put *put)
+{
+	put->job.run = put_run;
+	put->job.flush = STORE_FLUSH_NOW;
+	store_submit(store, &put->job);
+}

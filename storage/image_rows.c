@@ -1,0 +1,191 @@
+#include "storage/image_rows.h"
+
+bool tags_next(struct slice *tags, struct slice *name)
+{
+	const char *end = tags->len > 0 ? memchr(tags->at, '\0', tags->len) : NULL;
+	if (!end)
+		return false;
+	*name = slice_of(tags->at, (size_t)(end - tags->at));
+	*tags = slice_skip(*tags, name->len + 1);
+	return true;
+}
+
+bool tags_have(struct slice tags, struct slice name)
+{
+	struct slice at;
+	while (tags_next(&tags, &at)) {
+		if (slice_eq(at, name))
+			return true;
+	}
+	return false;
+}
+
+/* How many bytes of tags come before the place of name. */
+static size_t place_of(struct slice tags, struct slice name)
+{
+	struct slice rest = tags, at;
+	size_t before = 0;
+	while (tags_next(&rest, &at) && slice_cmp(at, name) < 0)
+		before = tags.len - rest.len;
+	return before;
+}
+
+struct slice tags_with(struct slice tags, struct slice name, struct arena *a)
+{
+	size_t before = place_of(tags, name);
+	char *all = arena_alloc(a, tags.len + name.len + 1);
+	memcpy(all, tags.len ? tags.at : "", before);
+	memcpy(all + before, name.at, name.len);
+	all[before + name.len] = '\0';
+	memcpy(all + before + name.len + 1, tags.len ? tags.at + before : "", tags.len - before);
+	return slice_of(all, tags.len + name.len + 1);
+}
+
+struct slice tags_without(struct slice tags, struct slice name, struct arena *a)
+{
+	if (!tags_have(tags, name))
+		return tags;
+	size_t before = place_of(tags, name), after = before + name.len + 1;
+	char *all = arena_alloc(a, tags.len);
+	memcpy(all, tags.at, before);
+	memcpy(all + before, tags.at + after, tags.len - after);
+	return slice_of(all, tags.len - name.len - 1);
+}
+
+enum error_code image_row_find(struct store_tx *tx, struct store_job *job, int64_t repository_id,
+    const struct digest *digest, struct image_row *out)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_IMAGE_BY_DIGEST);
+	bind_int(q, 1, repository_id);
+	bind_digest(q, 2, digest);
+	int step = db_step(tx->db, q);
+	if (step == SQLITE_ROW) {
+		out->repository_id = repository_id;
+		out->id = sqlite3_column_int64(q, 0);
+		out->digest = *digest;
+		out->tagged = sqlite3_column_int(q, 2) != 0;
+		out->tag_count = (size_t)sqlite3_column_int64(q, 9);
+		out->tags = column_dup(q, 10, job->arena);
+	}
+	db_done(q);
+	if (step == SQLITE_ROW)
+		return ERR_NONE;
+	if (step == SQLITE_DONE)
+		return ERR_IMAGE_NOT_FOUND;
+	tx_fail(tx, job);
+	return job->error.code;
+}
+
+enum error_code tag_row_find(struct store_tx *tx, struct store_job *job, int64_t repository_id,
+    struct slice tag, struct digest *out)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_TAG_FIND);
+	bind_int(q, 1, repository_id);
+	bind_text(q, 2, tag);
+	int step = db_step(tx->db, q);
+	if (step == SQLITE_ROW)
+		column_digest(q, 0, out);
+	db_done(q);
+	if (step == SQLITE_ROW)
+		return ERR_NONE;
+	if (step == SQLITE_DONE)
+		return ERR_IMAGE_NOT_FOUND;
+	tx_fail(tx, job);
+	return job->error.code;
+}
+
+/* Writes a row's new tags; the row moves when it gets its first or loses its last. */
+static bool write_tags(struct store_tx *tx, struct store_job *job, struct image_row *row,
+    struct slice tags, size_t count)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_IMAGE_TAGS);
+	bind_int(q, 1, row->repository_id);
+	bind_int(q, 2, row->tagged);
+	bind_digest(q, 3, &row->digest);
+	bind_int(q, 4, count > 0);
+	bind_int(q, 5, (int64_t)count);
+	bind_blob(q, 6, tags.at, tags.len);
+	if (!tx_exec(tx, job, q))
+		return false;
+	tx->bytes += tags.len;
+	row->tagged = count > 0;
+	row->tag_count = count;
+	row->tags = tags;
+	return true;
+}
+
+bool image_row_add_tag(
+    struct store_tx *tx, struct store_job *job, struct image_row *row, struct slice tag)
+{
+	struct slice tags = tags_with(row->tags, tag, job->arena);
+	if (!write_tags(tx, job, row, tags, row->tag_count + 1))
+		return false;
+	sqlite3_stmt *q = db_query(tx->db, Q_TAG_PUT);
+	bind_int(q, 1, row->repository_id);
+	bind_text(q, 2, tag);
+	bind_digest(q, 3, &row->digest);
+	return tx_exec(tx, job, q);
+}
+
+bool image_row_remove_tag(
+    struct store_tx *tx, struct store_job *job, struct image_row *row, struct slice tag)
+{
+	struct slice tags = tags_without(row->tags, tag, job->arena);
+	if (!write_tags(tx, job, row, tags, row->tag_count - 1))
+		return false;
+	sqlite3_stmt *q = db_query(tx->db, Q_TAG_DROP);
+	bind_int(q, 1, row->repository_id);
+	bind_text(q, 2, tag);
+	return tx_exec(tx, job, q);
+}
+
+/* The blob ids listed in the row of its manifest no longer count as referred to by it. */
+static bool drop_references(struct store_tx *tx, struct store_job *job, const struct image_row *row)
+{
+	bool dropped = true;
+	sqlite3_stmt *q = db_query(tx->db, Q_MANIFEST_BLOBS);
+	bind_int(q, 1, row->id);
+	int step = db_step(tx->db, q);
+	struct slice blobs = step == SQLITE_ROW ? column_slice(q, 0) : slice_of("", 0);
+	for (size_t at = 0; at + sizeof(int64_t) <= blobs.len && dropped; at += sizeof(int64_t)) {
+		int64_t blob_id;
+		memcpy(&blob_id, blobs.at + at, sizeof(blob_id));
+		sqlite3_stmt *drop = db_query(tx->db, Q_IMAGE_BLOB_DROP);
+		bind_int(drop, 1, blob_id);
+		bind_int(drop, 2, row->repository_id);
+		bind_int(drop, 3, row->id);
+		dropped = tx_exec(tx, job, drop);
+	}
+	db_done(q);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		tx_fail(tx, job);
+	return dropped && job->error.code == ERR_NONE;
+}
+
+bool image_row_drop(struct store_tx *tx, struct store_job *job, const struct image_row *row)
+{
+	if (!drop_references(tx, job, row))
+		return false;
+	sqlite3_stmt *q = db_query(tx->db, Q_CHILD_DROP);
+	bind_int(q, 1, row->repository_id);
+	bind_digest(q, 2, &row->digest);
+	if (!tx_exec(tx, job, q))
+		return false;
+	q = db_query(tx->db, Q_MANIFEST_DROP);
+	bind_int(q, 1, row->id);
+	if (!tx_exec(tx, job, q))
+		return false;
+	q = db_query(tx->db, Q_IMAGE_DROP);
+	bind_int(q, 1, row->repository_id);
+	bind_int(q, 2, row->tagged);
+	bind_digest(q, 3, &row->digest);
+	return tx_exec(tx, job, q);
+}
+
+bool image_count_add(struct store_tx *tx, struct store_job *job, int64_t repository_id, int by)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_COUNT);
+	bind_int(q, 1, repository_id);
+	bind_int(q, 2, by);
+	return tx_exec(tx, job, q);
+}

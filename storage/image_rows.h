@@ -1,0 +1,49 @@
+/*
+ * The rows an image consists of, as the writer's jobs change them. Storage-internal.
+ *
+ * An image's row keeps its tags in bytewise order, each followed by a NUL, and says whether it has any in its
+ * key (tagged); the tag table says the same the other way round. Both change here only, together.
+ */
+#ifndef DRYDOCK_STORAGE_IMAGE_ROWS_H
+#define DRYDOCK_STORAGE_IMAGE_ROWS_H
+
+#include "storage/core.h"
+#include "storage/image.h"
+
+struct image_row {
+	int64_t repository_id, id;
+	struct digest digest;
+	bool tagged;
+	size_t tag_count;
+	struct slice tags; /* in the arena */
+};
+
+/* ERR_NONE, ERR_IMAGE_NOT_FOUND, or the job has failed (ERR_STORAGE_*). */
+enum error_code image_row_find(struct store_tx *tx, struct store_job *job, int64_t repository_id,
+    const struct digest *digest, struct image_row *out);
+/* The digest a tag names: the same answers. */
+enum error_code tag_row_find(struct store_tx *tx, struct store_job *job, int64_t repository_id,
+    struct slice tag, struct digest *out);
+
+/* Puts a tag on a row or takes it off; *row follows. False when the job has failed. */
+bool image_row_add_tag(
+    struct store_tx *tx, struct store_job *job, struct image_row *row, struct slice tag);
+bool image_row_remove_tag(
+    struct store_tx *tx, struct store_job *job, struct image_row *row, struct slice tag);
+
+/*
+ * Removes the row, its manifest and what it refers to; not its rows in tag and not the repository's count.
+ * False when the job has failed.
+ */
+bool image_row_drop(struct store_tx *tx, struct store_job *job, const struct image_row *row);
+/* Adds to the repository's count of images. */
+bool image_count_add(struct store_tx *tx, struct store_job *job, int64_t repository_id, int by);
+
+/* The next name in a row's tags, which are cut by it. False at the end. */
+bool tags_next(struct slice *tags, struct slice *name);
+bool tags_have(struct slice tags, struct slice name);
+/* The tags with one more or one less, in order, in the arena. */
+struct slice tags_with(struct slice tags, struct slice name, struct arena *a);
+struct slice tags_without(struct slice tags, struct slice name, struct arena *a);
+
+#endif

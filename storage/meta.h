@@ -1,0 +1,20 @@
+/*
+ * Single facts of the data folder, by name. Storage-internal.
+ */
+#ifndef DRYDOCK_STORAGE_META_H
+#define DRYDOCK_STORAGE_META_H
+
+#include "storage/db.h"
+
+#define META_TOKEN_KEY "token_key"
+#define META_BOOT_ID "boot_id"                 /* of the machine, when the folder was last opened */
+#define META_CLOCK_OFFSET "clock_offset_ms"    /* int64_t */
+#define META_FILES_TO_CLEAR "files_to_clear"   /* there while a reset has yet to remove the files */
+
+/* The value's length when it is there and fits, else 0. */
+size_t meta_get(struct db *db, const char *key, void *value, size_t max);
+/* False on a database error. */
+bool meta_put(struct db *db, const char *key, const void *value, size_t len);
+bool meta_drop(struct db *db, const char *key);
+
+#endif

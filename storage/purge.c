@@ -1,0 +1,122 @@
+#include "storage/purge.h"
+
+#include "storage/image_rows.h"
+#include "storage/rows.h"
+
+#include <stdlib.h>
+
+enum { PURGE_PAGE = 64 };
+
+struct purge {
+	struct store_job job;
+	bool more;
+	uint8_t uploads[PURGE_PAGE][16];
+	size_t upload_count;
+};
+
+static int64_t find_doomed(struct store_tx *tx, struct store_job *job)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_DOOMED);
+	int step = db_step(tx->db, q);
+	int64_t id = step == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+	db_done(q);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		tx_fail(tx, job);
+	return id;
+}
+
+/* Removes some images; how many, or -1 when the job has failed. */
+static int purge_images(struct store_tx *tx, struct store_job *job, int64_t repository_id)
+{
+	struct image_row rows[PURGE_PAGE];
+	int count = 0;
+	sqlite3_stmt *q = db_query(tx->db, Q_IMAGE_SOME);
+	bind_int(q, 1, repository_id);
+	bind_int(q, 2, PURGE_PAGE);
+	while (count < PURGE_PAGE && db_step(tx->db, q) == SQLITE_ROW) {
+		rows[count].repository_id = repository_id;
+		column_digest(q, 0, &rows[count].digest);
+		rows[count].id = sqlite3_column_int64(q, 1);
+		rows[count++].tagged = sqlite3_column_int(q, 2) != 0;
+	}
+	db_done(q);
+	for (int i = 0; i < count; i++) {
+		if (!image_row_drop(tx, job, &rows[i]))
+			return -1;
+	}
+	return count;
+}
+
+static bool purge_tags(struct store_tx *tx, struct store_job *job, int64_t repository_id)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_TAG_DROP_SOME);
+	bind_int(q, 1, repository_id);
+	bind_int(q, 2, PURGE_PAGE * 4);
+	return tx_exec(tx, job, q) && sqlite3_changes(tx->db->handle) > 0;
+}
+
+static bool purge_uploads(struct store_tx *tx, struct purge *purge, int64_t repository_id)
+{
+	int64_t contents[PURGE_PAGE];
+	sqlite3_stmt *q = db_query(tx->db, Q_UPLOAD_OF_REPOSITORY);
+	bind_int(q, 1, repository_id);
+	while (purge->upload_count < PURGE_PAGE && db_step(tx->db, q) == SQLITE_ROW) {
+		struct slice id = column_slice(q, 0);
+		if (id.len != 16)
+			continue;
+		memcpy(purge->uploads[purge->upload_count], id.at, 16);
+		contents[purge->upload_count++] = sqlite3_column_int64(q, 1);
+	}
+	db_done(q);
+	for (size_t i = 0; i < purge->upload_count; i++) {
+		q = db_query(tx->db, Q_UPLOAD_DROP);
+		bind_blob(q, 1, purge->uploads[i], 16);
+		if (!tx_exec(tx, &purge->job, q))
+			return false;
+		q = db_query(tx->db, Q_CONTENT_DROP);
+		bind_int(q, 1, contents[i]);
+		if (contents[i] != 0 && !tx_exec(tx, &purge->job, q))
+			return false;
+	}
+	return purge->upload_count > 0;
+}
+
+static void purge_run(struct store_tx *tx, struct store_job *job)
+{
+	struct purge *purge = (struct purge *)job;
+	int64_t id = find_doomed(tx, job);
+	if (id == 0)
+		return;
+	purge->more = true; /* until no repository is doomed any more */
+	if (purge_images(tx, job, id) != 0 || purge_tags(tx, job, id) ||
+	    purge_uploads(tx, purge, id) || job->error.code != ERR_NONE)
+		return;
+	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_DROP);
+	bind_int(q, 1, id);
+	tx_exec(tx, job, q);
+}
+
+static void purge_settle(struct store *store, struct store_job *job)
+{
+	struct purge *purge = (struct purge *)job;
+	if (job->error.code != ERR_NONE)
+		return; /* the next deletion, or the next start, takes it up again */
+	for (size_t i = 0; i < purge->upload_count; i++) {
+		char name[FILE_NAME_MAX];
+		files_upload_name(purge->uploads[i], name);
+		files_remove(&store->files, name);
+	}
+	if (purge->more && !atomic_load(&store->closing))
+		purge_submit(store);
+}
+
+void purge_submit(struct store *store)
+{
+	struct purge *purge = calloc(1, sizeof(*purge));
+	if (!purge)
+		abort();
+	purge->job.run = purge_run;
+	purge->job.settle = purge_settle;
+	purge->job.done = store_job_free;
+	store_submit(store, &purge->job);
+}

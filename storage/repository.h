@@ -1,0 +1,76 @@
+/*
+ * Repositories: the rows behind CreateRepository, DescribeRepositories, DeleteRepository.
+ *
+ * A repository belongs to an account and a region; its name is unique there. Deleting one drops its
+ * images, tags, uploads and links to blobs; blobs themselves go by garbage collection.
+ */
+#ifndef DRYDOCK_STORAGE_REPOSITORY_H
+#define DRYDOCK_STORAGE_REPOSITORY_H
+
+#include "storage/store.h"
+
+struct repository_key {
+	struct slice account, region, name;
+};
+
+enum mutability {
+	TAGS_MUTABLE,
+	TAGS_IMMUTABLE,
+	TAGS_IMMUTABLE_WITH_EXCLUSION,
+	TAGS_MUTABLE_WITH_EXCLUSION,
+};
+
+struct repository {
+	int64_t id;
+	struct slice account, region, name;
+	int64_t created_ms;
+	enum mutability mutability;
+	struct slice mutability_filters; /* JSON array of {filterType, filter}; absent when none */
+	bool scan_on_push;
+	struct slice encryption_type; /* "AES256", "KMS", "KMS_DSSE" */
+	struct slice kms_key;         /* absent for AES256 */
+};
+
+/* error: ERR_REPOSITORY_NOT_FOUND with its facts. Slices of *out are in the arena. */
+enum error_code repository_find(struct store_reader *reader, const struct repository_key *key,
+    struct arena *a, struct repository *out);
+
+struct repository_page {
+	struct repository *at;
+	size_t count;
+	bool more; /* the next page starts after the last name here */
+};
+/* Names in bytewise order, those after `after` (absent: from the first), limit of them at most. */
+enum error_code repository_list(struct store_reader *reader, struct slice account,
+    struct slice region, struct slice after, size_t limit, struct arena *a,
+    struct repository_page *out);
+
+enum { RESOURCE_TAGS_MAX = 50 };
+
+struct resource_tag {
+	struct slice key, value;
+};
+
+/* The resource tags of a repository, by key. */
+enum error_code repository_tags(struct store_reader *reader, int64_t repository_id, struct arena *a,
+    struct resource_tag tags[RESOURCE_TAGS_MAX], size_t *count);
+
+/* Fill repository (all but id and created_ms) and tags. ERR_REPOSITORY_EXISTS. */
+struct repository_create {
+	struct store_job job;
+	struct repository repository; /* in and out */
+	const struct resource_tag *tags;
+	size_t tag_count;
+};
+void repository_create_submit(struct store *store, struct repository_create *create);
+
+/* ERR_REPOSITORY_NOT_FOUND, ERR_REPOSITORY_NOT_EMPTY unless force. */
+struct repository_delete {
+	struct store_job job; /* its arena must be set */
+	struct repository_key key;
+	bool force;
+	struct repository deleted; /* out */
+};
+void repository_delete_submit(struct store *store, struct repository_delete *del);
+
+#endif

@@ -1,0 +1,100 @@
+/* The jobs that are about the whole store: emptying it, and moving its clock. */
+#include "storage/reset.h"
+
+#include "storage/core.h"
+#include "storage/meta.h"
+
+#include <stdlib.h>
+
+static void clear_aside_work(struct store *store, struct store_job *job)
+{
+	(void)job;
+	files_remove_aside(&store->files);
+}
+
+void clear_aside_submit(struct store *store)
+{
+	struct store_job *job = calloc(1, sizeof(*job));
+	if (!job)
+		abort();
+	job->work = clear_aside_work;
+	job->done = store_job_free;
+	store_submit(store, job);
+}
+
+static const char empty_all[] =
+    "DELETE FROM repository; DELETE FROM resource_tag; DELETE FROM content; DELETE FROM blob;"
+    "DELETE FROM repository_blob; DELETE FROM manifest; DELETE FROM image; DELETE FROM tag;"
+    "DELETE FROM image_blob; DELETE FROM image_child; DELETE FROM upload;"
+    "DELETE FROM meta WHERE key NOT IN ('" META_TOKEN_KEY "', '" META_BOOT_ID "');";
+
+static void reset_run(struct store_tx *tx, struct store_job *job)
+{
+	/* the jobs after it would put files where its settling clears them away */
+	tx->last = true;
+	if (sqlite3_exec(tx->db->handle, empty_all, NULL, NULL, NULL) != SQLITE_OK ||
+	    !meta_put(tx->db, META_FILES_TO_CLEAR, "1", 1))
+		tx_fail(tx, job);
+}
+
+struct reset_end {
+	struct store_job job;
+};
+
+static void reset_end_run(struct store_tx *tx, struct store_job *job)
+{
+	if (!meta_drop(tx->db, META_FILES_TO_CLEAR))
+		tx_fail(tx, job);
+}
+
+static void reset_settle(struct store *store, struct store_job *job)
+{
+	if (job->error.code != ERR_NONE)
+		return;
+	atomic_fetch_add(&store->generation, 1);
+	clock_set_offset_ms(&store->clock, 0);
+	for (size_t i = 0; i < PULL_SLOTS; i++)
+		atomic_store(&store->pulls[i], 0);
+	upload_kill(&store->uploads, 0);
+	writer_unpark(&store->writer, NULL, false);
+	if (files_clear(&store->files) != 0)
+		return; /* the next start tries again: META_FILES_TO_CLEAR stays */
+	struct reset_end *end = calloc(1, sizeof(*end));
+	if (!end)
+		abort();
+	end->job.run = reset_end_run;
+	end->job.done = store_job_free;
+	store_submit(store, &end->job);
+	clear_aside_submit(store);
+}
+
+void store_reset_submit(struct store *store, struct store_reset *reset)
+{
+	reset->job.run = reset_run;
+	reset->job.settle = reset_settle;
+	reset->job.flush = STORE_FLUSH_LATER;
+	store_submit(store, &reset->job);
+}
+
+static void move_run(struct store_tx *tx, struct store_job *job)
+{
+	struct clock_move *move = (struct clock_move *)job;
+	if (!meta_put(tx->db, META_CLOCK_OFFSET, &move->offset_ms, sizeof(move->offset_ms)))
+		tx_fail(tx, job);
+}
+
+static void move_settle(struct store *store, struct store_job *job)
+{
+	if (job->error.code != ERR_NONE)
+		return;
+	clock_set_offset_ms(&store->clock, ((struct clock_move *)job)->offset_ms);
+	uploads_expire(store); /* and what else became due */
+}
+
+void clock_move_submit(struct store *store, struct clock_move *move)
+{
+	move->job.run = move_run;
+	move->job.settle = move_settle;
+	move->job.flush = STORE_FLUSH_LATER;
+	store_submit(store, &move->job);
+}

@@ -1,0 +1,120 @@
+/*
+ * How the tables are laid out, and why:
+ *
+ * content      bytes of small blobs, and of small uploads: an upload that becomes a blob keeps its row,
+ *              so the bytes are written once. Every blob has a row here (data NULL: a file), whose id is
+ *              the blob's.
+ * blob         content by digest. synced = 0: a file not known to be on disk yet.
+ * repository_blob  which repository sees which blob. Led by the blob, so that collecting one removes its
+ *              links; those of a deleted repository stay until then (its id is never given again).
+ * image        one row an image, clustered by (repository, tagged or not, digest): each tag-status filter
+ *              is a range, all images are a merge of two, and a push touches one place of it. tags holds
+ *              the names in bytewise order, each followed by a NUL: a page of images needs no second look-up.
+ * manifest     a manifest's bytes, apart, so that listing does not drag them along; blobs is the list of
+ *              blob ids it names (8 bytes each, native order), from which image_blob is undone. Manifests are not
+ *              shared between repositories: they are small, and this saves each push a random index page.
+ * image_blob   which images hold a blob; image_child: which parents hold a child.
+ * upload       sessions; size counts the acknowledged bytes, in content_id's row or in uploads/<uuid>.
+ */
+#include "storage/schema.h"
+
+#include <stdio.h>
+
+static const char first[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE repository("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, mutability INTEGER NOT NULL, filters TEXT,"
+    " scan_on_push INTEGER NOT NULL, encryption_type TEXT NOT NULL, kms_key TEXT,"
+    " image_count INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE(account, region, name));"
+    "CREATE TABLE resource_tag("
+    " repository_id INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY(repository_id, key)) WITHOUT ROWID;"
+    "CREATE TABLE content(id INTEGER PRIMARY KEY, data BLOB);"
+    "CREATE TABLE blob("
+    " digest BLOB PRIMARY KEY, id INTEGER NOT NULL, size INTEGER NOT NULL,"
+    " synced INTEGER NOT NULL, touched_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX blob_unsynced ON blob(digest) WHERE synced = 0;"
+    "CREATE TABLE repository_blob("
+    " blob_id INTEGER NOT NULL, repository_id INTEGER NOT NULL,"
+    " PRIMARY KEY(blob_id, repository_id)) WITHOUT ROWID;"
+    "CREATE TABLE manifest(id INTEGER PRIMARY KEY, blobs BLOB NOT NULL, bytes BLOB NOT NULL);"
+    "CREATE TABLE image("
+    " repository_id INTEGER NOT NULL, tagged INTEGER NOT NULL, digest BLOB NOT NULL,"
+    " id INTEGER NOT NULL, status INTEGER NOT NULL DEFAULT 0, media_type TEXT NOT NULL,"
+    " artifact_type TEXT, manifest_size INTEGER NOT NULL, size_bytes INTEGER NOT NULL,"
+    " pushed_ms INTEGER NOT NULL, pulled_ms INTEGER NOT NULL DEFAULT 0,"
+    " archived_ms INTEGER NOT NULL DEFAULT 0, activated_ms INTEGER NOT NULL DEFAULT 0,"
+    " subject BLOB, tag_count INTEGER NOT NULL, tags BLOB NOT NULL,"
+    " PRIMARY KEY(repository_id, tagged, digest)) WITHOUT ROWID;"
+    "CREATE INDEX image_subject ON image(repository_id, subject) WHERE subject IS NOT NULL;"
+    "CREATE TABLE tag("
+    " repository_id INTEGER NOT NULL, name TEXT NOT NULL, digest BLOB NOT NULL,"
+    " PRIMARY KEY(repository_id, name)) WITHOUT ROWID;"
+    "CREATE TABLE image_blob("
+    " blob_id INTEGER NOT NULL, repository_id INTEGER NOT NULL, image_id INTEGER NOT NULL,"
+    " PRIMARY KEY(blob_id, repository_id, image_id)) WITHOUT ROWID;"
+    "CREATE TABLE image_child("
+    " repository_id INTEGER NOT NULL, child BLOB NOT NULL, parent BLOB NOT NULL,"
+    " PRIMARY KEY(repository_id, child, parent)) WITHOUT ROWID;"
+    "CREATE INDEX image_child_parent ON image_child(repository_id, parent);"
+    "CREATE TABLE upload("
+    " id BLOB PRIMARY KEY, repository_id INTEGER NOT NULL, algorithm INTEGER NOT NULL,"
+    " touched_ms INTEGER NOT NULL, size INTEGER NOT NULL, content_id INTEGER NOT NULL,"
+    " in_file INTEGER NOT NULL) WITHOUT ROWID;";
+
+/* Entry n brings version n to n + 1; entries are only ever added. */
+static const char *const migrations[] = {first};
+
+int schema_version(void)
+{
+	return (int)(sizeof(migrations) / sizeof(migrations[0]));
+}
+
+static int read_version(struct db *db)
+{
+	sqlite3_stmt *q = NULL;
+	int version = -1;
+	if (sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &q, NULL) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW)
+		version = sqlite3_column_int(q, 0);
+	sqlite3_finalize(q);
+	return version;
+}
+
+static bool migrate_one(struct db *db, int from)
+{
+	char set[64];
+	snprintf(set, sizeof(set), "PRAGMA user_version=%d", from + 1);
+	bool done = sqlite3_exec(db->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(db->handle, migrations[from], NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(db->handle, set, NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+	if (!done && !sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	return done;
+}
+
+bool schema_migrate(struct db *db, struct err *err)
+{
+	int version = read_version(db);
+	if (version > schema_version()) {
+		snprintf(err->text, sizeof(err->text),
+		    "it was written by a newer drydock (schema %d, this one knows %d): use that "
+		    "version, or choose another folder with --data",
+		    version, schema_version());
+		return false;
+	}
+	for (; version >= 0 && version < schema_version(); version++) {
+		if (!migrate_one(db, version)) {
+			version = -1;
+			break;
+		}
+	}
+	if (version < 0)
+		snprintf(err->text, sizeof(err->text), "its database cannot be used: %s",
+		    db_cause(db));
+	return version >= 0;
+}

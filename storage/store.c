@@ -1,0 +1,227 @@
+/* Opening and closing a store; jobs in and out; its readers. */
+#include "storage/store.h"
+
+#include "storage/core.h"
+#include "storage/meta.h"
+#include "storage/recovery.h"
+#include "storage/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum {
+	IMAGE_QUOTA = 100000,      /* ecr-behaviour 9: images per repository */
+	LOG_FRAMES_TIDY = 1000,    /* 4 MiB: have a worker checkpoint */
+	LOG_FRAMES_URGENT = 16000, /* 64 MiB: the writer does it itself, now */
+};
+
+/* jobs */
+
+void store_job_free(struct store_job *job)
+{
+	free(job);
+}
+
+void store_finish_job(struct store *store, struct store_job *job)
+{
+	job->done(job);
+	pthread_mutex_lock(&store->count_lock);
+	if (--store->count == 0)
+		pthread_cond_broadcast(&store->count_zero);
+	pthread_mutex_unlock(&store->count_lock);
+}
+
+void store_submit(struct store *store, struct store_job *job)
+{
+	pthread_mutex_lock(&store->count_lock);
+	store->count++;
+	pthread_mutex_unlock(&store->count_lock);
+	job->waits_for = NULL;
+	if (job->work)
+		workers_submit(&store->workers, job);
+	else
+		writer_submit(&store->writer, job);
+}
+
+/* checkpoints */
+
+static void checkpoint_work(struct store *store, struct store_job *job)
+{
+	(void)job;
+	sqlite3_wal_checkpoint_v2(
+	    store->checkpointer.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	atomic_store(&store->checkpointing, false);
+}
+
+void store_tend_log(struct store *store)
+{
+	struct writer *w = &store->writer;
+	if (w->log_frames < w->checkpoint_frames)
+		w->checkpoint_frames = 0; /* it started anew */
+	if (w->log_frames >= LOG_FRAMES_URGENT && !atomic_load(&store->checkpointing)) {
+		sqlite3_wal_checkpoint_v2(
+		    w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		return;
+	}
+	if (w->log_frames - w->checkpoint_frames < LOG_FRAMES_TIDY ||
+	    atomic_exchange(&store->checkpointing, true))
+		return;
+	struct store_job *job = calloc(1, sizeof(*job));
+	if (!job)
+		abort();
+	job->work = checkpoint_work;
+	job->done = store_job_free;
+	w->checkpoint_frames = w->log_frames;
+	store_submit(store, job);
+}
+
+/* opening */
+
+static bool load_token_key(struct store *store, struct err *err)
+{
+	struct db *db = &store->writer.db;
+	uint8_t *key = store->token_key;
+	if (meta_get(db, META_TOKEN_KEY, key, TOKEN_KEY_LEN) == TOKEN_KEY_LEN ||
+	    (getrandom(key, TOKEN_KEY_LEN, 0) == TOKEN_KEY_LEN &&
+		meta_put(db, META_TOKEN_KEY, key, TOKEN_KEY_LEN)))
+		return true;
+	snprintf(err->text, sizeof(err->text), "its database cannot be written: %s", db_cause(db));
+	return false;
+}
+
+static void load_clock(struct store *store)
+{
+	int64_t offset_ms;
+	if (meta_get(&store->writer.db, META_CLOCK_OFFSET, &offset_ms, sizeof(offset_ms)) ==
+	    sizeof(offset_ms))
+		clock_set_offset_ms(&store->clock, offset_ms);
+}
+
+static bool open_connection(struct store *store, struct db *db, enum db_role role, struct err *err)
+{
+	char path[PATH_MAX + 16];
+	snprintf(path, sizeof(path), "%s/drydock.db", store->files.path);
+	if (db_open(db, path, role, store->ephemeral))
+		return true;
+	snprintf(err->text, sizeof(err->text), "its database cannot be opened: %s", db_cause(db));
+	return false;
+}
+
+static bool start_threads(struct store *store, struct err *err)
+{
+	if ((store->ephemeral || flusher_start(&store->flusher, store)) &&
+	    writer_start(&store->writer))
+		return true;
+	snprintf(err->text, sizeof(err->text), "its log or a thread cannot be had");
+	return false;
+}
+
+static bool open_all(struct store *store, struct err *err)
+{
+	return open_connection(store, &store->writer.db, DB_WRITER, err) &&
+	    schema_migrate(&store->writer.db, err) && load_token_key(store, err) &&
+	    open_connection(store, &store->checkpointer, DB_CHECKPOINTER, err) &&
+	    recover(store, err) && start_threads(store, err);
+}
+
+struct store *store_open(const struct store_options *options, struct err *err)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	struct err why;
+	if (!store)
+		abort();
+	store->ephemeral = options->ephemeral;
+	store->image_quota = options->image_quota ? options->image_quota : IMAGE_QUOTA;
+	pthread_mutex_init(&store->count_lock, NULL);
+	pthread_cond_init(&store->count_zero, NULL);
+	upload_table_init(&store->uploads);
+	workers_init(&store->workers, store);
+	writer_init(&store->writer, store);
+	if (files_open(&store->files, options->path, err)) {
+		if (open_all(store, &why)) {
+			load_clock(store);
+			return store;
+		}
+		snprintf(err->text, sizeof(err->text), "the data folder %.200s cannot be used: %.250s",
+		    store->files.path, why.text);
+	}
+	store_close(store);
+	return NULL;
+}
+
+/* Waits until every job, and every job that came of one, is over. */
+static void run_out(struct store *store)
+{
+	pthread_mutex_lock(&store->count_lock);
+	while (store->count > 0)
+		pthread_cond_wait(&store->count_zero, &store->count_lock);
+	pthread_mutex_unlock(&store->count_lock);
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	atomic_store(&store->closing, true);
+	if (store->writer.started)
+		run_out(store);
+	writer_stop(&store->writer);
+	workers_stop(&store->workers);
+	flusher_stop(&store->flusher);
+	db_close(&store->checkpointer);
+	db_close(&store->writer.db); /* the last one: copies the log into the database, and flushes */
+	upload_table_release(&store->uploads);
+	files_close(&store->files);
+	pthread_mutex_destroy(&store->count_lock);
+	pthread_cond_destroy(&store->count_zero);
+	free(store);
+}
+
+/* looking in */
+
+struct store_reader *store_reader_open(struct store *store, struct err *err)
+{
+	struct store_reader *reader = calloc(1, sizeof(*reader));
+	if (!reader)
+		abort();
+	reader->store = store;
+	if (open_connection(store, &reader->db, DB_READER, err))
+		return reader;
+	store_reader_close(reader);
+	return NULL;
+}
+
+void store_reader_close(struct store_reader *reader)
+{
+	if (!reader)
+		return;
+	db_close(&reader->db);
+	free(reader);
+}
+
+const char *store_reader_cause(const struct store_reader *reader)
+{
+	return db_cause(&reader->db);
+}
+
+struct clock *store_clock(struct store *store)
+{
+	return &store->clock;
+}
+
+const uint8_t *store_token_key(const struct store *store)
+{
+	return store->token_key;
+}
+
+const char *store_path(const struct store *store)
+{
+	return store->files.path;
+}
+
+bool store_broken(const struct store *store)
+{
+	return atomic_load(&store->broken);
+}

@@ -1,0 +1,102 @@
+/*
+ * The store: one data folder, its database, its threads.
+ *
+ *	DATA/drydock.db          everything but large blobs (SQLite, write-ahead log)
+ *	DATA/blobs/sha256/ab/... large blobs, by content
+ *	DATA/uploads/<uuid>      the bytes of large uploads in flight
+ *	DATA/lock                held while the folder has an owner
+ *
+ * Reads run on the calling thread through that thread's struct store_reader. Writes are jobs: any
+ * thread submits one, the writer thread runs all that wait inside one transaction (a savepoint each),
+ * commits once, and then calls each job's done. Storage logs nothing and knows no HTTP.
+ */
+#ifndef DRYDOCK_STORAGE_STORE_H
+#define DRYDOCK_STORAGE_STORE_H
+
+#include "protocol/digest.h"
+#include "protocol/errors.h"
+#include "protocol/token.h"
+#include "storage/clock.h"
+
+struct store;
+struct store_reader; /* a thread's own read connection with its prepared statements */
+struct store_tx;     /* the writer's transaction, seen by jobs' run functions (storage-internal) */
+
+struct store_options {
+	const char *path; /* the data folder, made when absent; NULL with ephemeral: a temporary one */
+	bool ephemeral;   /* no flushes; the folder is removed by store_close */
+	uint64_t image_quota; /* images a repository may hold; 0: ECR's default, 100,000 */
+};
+
+/* A cause in words, for people; untouched on success. */
+struct err {
+	char text[512];
+};
+
+/*
+ * Opens (or makes) a data folder: takes its lock, migrates its schema, clears what a crash left
+ * half-made. NULL with *err filled when the folder is owned by another process, was written by a newer
+ * version, or cannot be used. Cost does not grow with what is stored.
+ */
+struct store *store_open(const struct store_options *options, struct err *err)
+    __attribute__((warn_unused_result));
+/* Runs every job submitted so far, flushes, stops the threads, lets the folder go. */
+void store_close(struct store *store);
+
+struct store_reader *store_reader_open(struct store *store, struct err *err);
+void store_reader_close(struct store_reader *reader);
+/* Why its last call answered ERR_STORAGE_FAILED or _FULL, for the log; borrowed until the next call. */
+const char *store_reader_cause(const struct store_reader *reader);
+
+struct clock *store_clock(struct store *store);
+/* Sealing key of tokens, made once per data folder. */
+const uint8_t *store_token_key(const struct store *store); /* TOKEN_KEY_LEN bytes */
+const char *store_path(const struct store *store);
+/* True when the writer has failed to commit since the last success (health). */
+bool store_broken(const struct store *store);
+
+enum store_flush {
+	STORE_FLUSH_LATER, /* survives kill -9 when done is called; power loss only after a later flush */
+	STORE_FLUSH_NOW,   /* on disk when done is called (and all that was committed before it) */
+};
+
+/*
+ * A job. Embedded as first member in a typed request (struct repository_create, ...), whose header says
+ * what to fill. The submitter owns the memory and must keep it, and the arena, untouched until done was
+ * called. error.code is ERR_NONE on success; otherwise the job's changes were rolled back (unless its
+ * header says otherwise), and error's slices live in the arena.
+ *
+ * work (may be NULL) runs first, on a worker thread, outside any transaction: hashing, flushing, file
+ * moves. When it leaves error set, run is skipped.
+ */
+struct store_job {
+	struct store_job *next;
+	void (*work)(struct store *store, struct store_job *job);
+	void (*run)(struct store_tx *tx, struct store_job *job);
+	/* After the commit, on one of the store's threads: must only hand the job on (post, free). */
+	void (*done)(struct store_job *job);
+	/* storage's: on the writer, after the commit or its failure, before done */
+	void (*settle)(struct store *store, struct store_job *job);
+	const struct digest *waits_for;
+	void *owner; /* the submitter's */
+	struct arena *arena;
+	enum store_flush flush;
+	struct error error;
+};
+
+void store_submit(struct store *store, struct store_job *job);
+
+/* Empties everything but the schema and the token key, removes all blobs and uploads in flight. */
+struct store_reset {
+	struct store_job job;
+};
+void store_reset_submit(struct store *store, struct store_reset *reset);
+
+/* Moves the clock and keeps the offset across restarts. */
+struct clock_move {
+	struct store_job job;
+	int64_t offset_ms;
+};
+void clock_move_submit(struct store *store, struct clock_move *move);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * Uploads: blobs on their way in.
+ *
+ * A session is a row, so that it survives a restart; its bytes are that row's while they are few, and a
+ * file once they exceed BLOB_INLINE_MAX. One request at a time may hold a session.
+ *
+ *	upload_start_submit()                    POST: makes the row
+ *	upload_acquire()                         PATCH, PUT: now this request holds it
+ *	  upload_append() ...                    each slice of the body, hashed as it is written
+ *	upload_park_submit()  or                 PATCH's end: what came is kept
+ *	upload_finish_submit()                   PUT's end: verified, becomes a blob, the session is gone
+ *	  or upload_abandon()                    the client vanished: what came so far is kept
+ *
+ * acquire/append/abandon are called on the request's thread and do not block beyond the page cache.
+ */
+#ifndef DRYDOCK_STORAGE_UPLOAD_H
+#define DRYDOCK_STORAGE_UPLOAD_H
+
+#include "storage/blob.h"
+
+struct upload; /* a session held by one request */
+
+/* id is filled (random UUID v4). ERR_REPOSITORY_NOT_FOUND. */
+struct upload_start {
+	struct store_job job;
+	struct repository_key key;
+	enum digest_algorithm algorithm; /* to hash with as bytes come; DIGEST_NONE means sha256 */
+	uint8_t id[16];
+	struct upload *session; /* storage's */
+};
+void upload_start_submit(struct store *store, struct upload_start *start);
+
+/* Bytes received so far. ERR_REPOSITORY_NOT_FOUND, ERR_UPLOAD_UNKNOWN (also: another repository's). */
+enum error_code upload_stat(struct store_reader *reader, const struct repository_key *key,
+    const uint8_t id[16], uint64_t *size);
+
+/* ERR_REPOSITORY_NOT_FOUND, ERR_UPLOAD_UNKNOWN, ERR_UPLOAD_BUSY, ERR_STORAGE_FAILED. */
+enum error_code upload_acquire(struct store *store, struct store_reader *reader,
+    const struct repository_key *key, const uint8_t id[16], struct upload **out);
+/* Bytes it holds now, appended ones included. */
+uint64_t upload_size(const struct upload *upload);
+/*
+ * With no bytes yet: hash with this algorithm, so that finishing need not read the bytes again. No
+ * effect later.
+ */
+void upload_expect(struct upload *upload, enum digest_algorithm algorithm);
+/* ERR_STORAGE_FULL, ERR_STORAGE_FAILED, ERR_LAYER_TOO_LARGE: then abandon it or cancel it. */
+enum error_code upload_append(struct upload *upload, struct slice bytes);
+/* Gives the session back from a request that ended early; keeps the bytes so far. */
+void upload_abandon(struct upload *upload);
+/* Gives it back unchanged (nothing was appended). */
+void upload_release(struct upload *upload);
+
+/* Keeps what was appended and gives the session back. */
+struct upload_park {
+	struct store_job job;
+	struct upload *upload;
+	uint64_t size;      /* out */
+	int64_t content_id; /* storage's */
+};
+void upload_park_submit(struct store *store, struct upload_park *park);
+
+/*
+ * Verifies and commits. ERR_LAYER_DIGEST_MISMATCH (the session and its bytes are gone),
+ * ERR_REPOSITORY_NOT_FOUND (deleted meanwhile), ERR_STORAGE_*. The session is given back in any case.
+ */
+struct upload_finish {
+	struct store_job job;
+	struct upload *upload;
+	struct digest digest;
+	uint64_t size;  /* out */
+	bool was_there; /* out: the repository had that blob already */
+	struct digest found; /* storage's */
+	bool linked;
+};
+void upload_finish_submit(struct store *store, struct upload_finish *finish);
+
+/* Forgets a session. ERR_REPOSITORY_NOT_FOUND, ERR_UPLOAD_UNKNOWN, ERR_UPLOAD_BUSY. */
+struct upload_cancel {
+	struct store_job job;
+	struct repository_key key;
+	uint8_t id[16];
+	struct upload *session; /* storage's */
+	bool in_file;
+};
+void upload_cancel_submit(struct store *store, struct upload_cancel *cancel);
+
+#endif

@@ -1,0 +1,89 @@
+#include "storage/core.h"
+
+#include <signal.h>
+
+enum { THREAD_STACK_BYTES = 256 * 1024 };
+
+bool thread_start(pthread_t *thread, void *(*main)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	bool started = pthread_create(thread, &attr, main, arg) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return started;
+}
+
+void workers_init(struct workers *w, struct store *store)
+{
+	w->store = store;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->wake, NULL);
+}
+
+static void do_work(struct store *store, struct store_job *job)
+{
+	job->work(store, job);
+	if (job->run)
+		writer_submit(&store->writer, job);
+	else
+		store_finish_job(store, job);
+}
+
+static void *worker_main(void *arg)
+{
+	struct workers *w = arg;
+	pthread_mutex_lock(&w->lock);
+	for (;;) {
+		struct store_job *job = job_list_take(&w->waiting);
+		if (job) {
+			pthread_mutex_unlock(&w->lock);
+			do_work(w->store, job);
+			pthread_mutex_lock(&w->lock);
+			continue;
+		}
+		if (w->stop)
+			break;
+		w->idle++;
+		pthread_cond_wait(&w->wake, &w->lock);
+		w->idle--;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+void workers_submit(struct workers *w, struct store_job *job)
+{
+	pthread_mutex_lock(&w->lock);
+	job_list_put(&w->waiting, job);
+	if (w->idle == 0 && w->thread_count < WORKERS_MAX &&
+	    thread_start(&w->threads[w->thread_count], worker_main, w))
+		w->thread_count++;
+	bool nobody = w->thread_count == 0;
+	pthread_mutex_unlock(&w->lock);
+	if (nobody) { /* no thread can be had at all: do it here rather than never */
+		pthread_mutex_lock(&w->lock);
+		job = job_list_take(&w->waiting);
+		pthread_mutex_unlock(&w->lock);
+		if (job)
+			do_work(w->store, job);
+		return;
+	}
+	pthread_cond_signal(&w->wake);
+}
+
+void workers_stop(struct workers *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_broadcast(&w->wake);
+	for (size_t i = 0; i < w->thread_count; i++)
+		pthread_join(w->threads[i], NULL);
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->wake);
+}

@@ -1,0 +1,235 @@
+#include "storage/core.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum {
+	BATCH_JOBS_MAX = 256,
+	BATCH_BYTES_MAX = 1024 * 1024, /* well within the writer's page cache */
+	IDLE_TICK_S = 60,
+};
+
+void job_fail(struct store_job *job, enum error_code code, const char *format, ...)
+{
+	job->error.code = code;
+	if (!job->arena)
+		return;
+	va_list args;
+	va_start(args, format);
+	job->error.detail = slice_str(arena_vprintf(job->arena, format, args));
+	va_end(args);
+}
+
+void tx_fail(struct store_tx *tx, struct store_job *job)
+{
+	job_fail(job, db_failure(tx->db), "database: %s", db_cause(tx->db));
+}
+
+bool tx_exec(struct store_tx *tx, struct store_job *job, sqlite3_stmt *q)
+{
+	if (db_exec(tx->db, q))
+		return true;
+	tx_fail(tx, job);
+	return false;
+}
+
+void writer_submit(struct writer *w, struct store_job *job)
+{
+	pthread_mutex_lock(&w->lock);
+	job_list_put(&w->waiting, job);
+	bool wake = w->asleep;
+	w->asleep = false;
+	pthread_mutex_unlock(&w->lock);
+	if (wake)
+		pthread_cond_signal(&w->wake);
+}
+
+/* Waits for jobs and takes them all. False when told to stop and none is left; a tick may bring none. */
+static bool take(struct writer *w, struct job_list *jobs)
+{
+	struct timespec tick;
+	clock_gettime(CLOCK_MONOTONIC, &tick);
+	tick.tv_sec += IDLE_TICK_S;
+	int waited = 0;
+	pthread_mutex_lock(&w->lock);
+	while (!w->waiting.first && !w->stop && waited == 0) {
+		w->asleep = true;
+		waited = pthread_cond_timedwait(&w->wake, &w->lock, &tick);
+	}
+	w->asleep = false;
+	*jobs = w->waiting;
+	w->waiting = (struct job_list){NULL, NULL};
+	bool more = jobs->first || !w->stop;
+	pthread_mutex_unlock(&w->lock);
+	return more;
+}
+
+void writer_unpark(struct writer *w, const struct digest *digest, bool failed)
+{
+	struct job_list again = {NULL, NULL}, stay = {NULL, NULL};
+	for (struct store_job *job; (job = job_list_take(&w->parked));) {
+		bool meant = !digest || digest_eq(digest, job->waits_for);
+		if (meant && failed)
+			job_fail(job, ERR_STORAGE_FAILED, "a layer could not be flushed to disk");
+		job_list_put(meant ? &again : &stay, job);
+	}
+	w->parked = stay;
+	pthread_mutex_lock(&w->lock);
+	job_list_prepend(&w->waiting, &again);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Runs one job in its savepoint. False when SQLite has thrown away the whole transaction. */
+static bool run_job(struct store_tx *tx, struct store_job *job)
+{
+	if (job->error.code != ERR_NONE)
+		return true; /* its work failed: nothing to run */
+	tx->keep = false;
+	tx->waits_for = NULL;
+	if (!db_run(tx->db, Q_SAVEPOINT)) {
+		tx_fail(tx, job);
+		return !sqlite3_get_autocommit(tx->db->handle);
+	}
+	job->run(tx, job);
+	if (sqlite3_get_autocommit(tx->db->handle))
+		return false;
+	bool undo = tx->waits_for || (job->error.code != ERR_NONE && !tx->keep);
+	if (undo && !db_run(tx->db, Q_SAVEPOINT_BACK))
+		return false;
+	return db_run(tx->db, Q_SAVEPOINT_RELEASE);
+}
+
+static void fail_all(struct store_tx *tx, struct job_list *jobs)
+{
+	enum error_code code = db_failure(tx->db);
+	const char *cause = db_cause(tx->db);
+	for (struct store_job *job = jobs->first; job; job = job->next) {
+		if (job->error.code == ERR_NONE || job->error.code == ERR_LAYER_DIGEST_MISMATCH)
+			job_fail(job, code, "commit: %s", cause);
+	}
+	atomic_store(&tx->store->broken, true);
+}
+
+/* Runs jobs until the batch is full; those that must wait for a flush are parked. */
+static bool run_jobs(struct writer *w, struct store_tx *tx, struct job_list *jobs,
+    struct job_list *ran)
+{
+	struct store_job *job;
+	for (size_t n = 0; n < BATCH_JOBS_MAX && tx->bytes < BATCH_BYTES_MAX && !tx->last; n++) {
+		if (!(job = job_list_take(jobs)))
+			break;
+		bool alive = run_job(tx, job);
+		job->waits_for = tx->waits_for;
+		job_list_put(alive && tx->waits_for ? &w->parked : ran, job);
+		if (!alive)
+			return false;
+	}
+	return true;
+}
+
+/* A flush of the log failed earlier: see flusher.h. */
+static bool mend_log(struct writer *w)
+{
+	if (!atomic_load(&w->store->log_suspect))
+		return true;
+	int rc = sqlite3_wal_checkpoint_v2(
+	    w->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return false;
+	atomic_store(&w->store->log_suspect, false);
+	return true;
+}
+
+/* One transaction over as many of the jobs as fit; ran gets those that are over. */
+static void transact(struct writer *w, struct job_list *jobs, struct job_list *ran)
+{
+	struct store_tx tx = {.store = w->store, .db = &w->db};
+	if (!mend_log(w) || !db_run(&w->db, Q_BEGIN_WRITE)) {
+		job_list_prepend(ran, jobs);
+		fail_all(&tx, ran);
+		return;
+	}
+	if (run_jobs(w, &tx, jobs, ran) && db_run(&w->db, Q_COMMIT)) {
+		atomic_store(&w->store->broken, false);
+		return;
+	}
+	fail_all(&tx, ran);
+	if (!sqlite3_get_autocommit(w->db.handle))
+		db_run(&w->db, Q_ROLLBACK);
+}
+
+/* Settles what ran, and passes it on: to the flusher what must be on disk first, else to its owner. */
+static void hand_on(struct writer *w, struct job_list *ran)
+{
+	struct job_list flush = {NULL, NULL};
+	for (struct store_job *job; (job = job_list_take(ran));) {
+		if (job->settle)
+			job->settle(w->store, job);
+		/* refusals too: "exists already" is an acknowledgement of what is there */
+		bool now = job->flush == STORE_FLUSH_NOW && job->error.code < ERR_STORAGE_FULL;
+		if (now && !w->store->ephemeral)
+			job_list_put(&flush, job);
+		else
+			store_finish_job(w->store, job);
+	}
+	if (flush.first)
+		flusher_submit(&w->store->flusher, &flush);
+}
+
+static void *writer_main(void *arg)
+{
+	struct writer *w = arg;
+	struct job_list jobs;
+	while (take(w, &jobs)) {
+		if (!jobs.first && !atomic_load(&w->store->closing))
+			uploads_expire(w->store);
+		while (jobs.first) {
+			struct job_list ran = {NULL, NULL};
+			transact(w, &jobs, &ran);
+			hand_on(w, &ran);
+			store_tend_log(w->store);
+		}
+	}
+	return NULL;
+}
+
+static int note_log(void *arg, sqlite3 *handle, const char *name, int frames)
+{
+	struct writer *w = arg;
+	(void)handle;
+	(void)name;
+	w->log_frames = frames;
+	return SQLITE_OK;
+}
+
+void writer_init(struct writer *w, struct store *store)
+{
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	w->store = store;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+bool writer_start(struct writer *w)
+{
+	sqlite3_wal_hook(w->db.handle, note_log, w);
+	w->started = thread_start(&w->thread, writer_main, w);
+	return w->started;
+}
+
+void writer_stop(struct writer *w)
+{
+	if (w->started) {
+		pthread_mutex_lock(&w->lock);
+		w->stop = true;
+		pthread_mutex_unlock(&w->lock);
+		pthread_cond_signal(&w->wake);
+		pthread_join(w->thread, NULL);
+	}
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->wake);
+	w->started = false;
+}

@@ -1,0 +1,748 @@
+/*
+ * The life of a connection: one switch over its states. Each state's function takes the connection as
+ * far as it can and returns true when it went on to another state (or may go on in this one), false
+ * when it must wait for the socket, the application or the clock.
+ */
+#include "server/http/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HEAD_BUF_BYTES 4096
+#define HEAD_ROOM_MIN 1024
+#define DRAIN_BYTES_MAX (64u << 10) /* a body rest that is skipped rather than closed over */
+#define TURNS_MAX 256               /* states passed in one event, so that connections take turns */
+#define SLIM_AFTER_US 1000000
+
+static bool conn_refuse(struct conn *c, int status, const char *reason);
+
+static const struct http_options *options_of(const struct conn *c)
+{
+	return &c->loop->server->options;
+}
+
+static void deadline_in(struct conn *c, uint32_t ms)
+{
+	c->deadline_us = c->loop->now_us + (int64_t)ms * 1000;
+}
+
+/* Bytes that came and were not consumed. */
+static bool has_unread(const struct conn *c)
+{
+	return c->head_at < c->head_len || (c->in && c->in->at < c->in->len);
+}
+
+/* ---- requests: begin, account, lose ---- */
+
+static void reply_file_close(struct conn *c)
+{
+	if (c->req.reply.file >= 0)
+		close(c->req.reply.file);
+	c->req.reply.file = -1;
+}
+
+static void buffer_give(struct conn *c)
+{
+	if (c->in && c->in->at == c->in->len) {
+		loop_buffer_give(c->loop, c->in);
+		c->in = NULL;
+	}
+}
+
+/* Everything of the last request goes; what was read beyond it stays. */
+static void request_reset(struct conn *c)
+{
+	reply_file_close(c);
+	arena_reset(&c->arena);
+	memset(&c->req, 0, sizeof(c->req));
+	c->req.loop = c->loop;
+	c->req.arena = &c->arena;
+	c->req.secure = c->io->secure;
+	c->req.content_length = -1;
+	c->req.reply.length = -1;
+	c->req.reply.file = -1;
+	parse_init(&c->parser, options_of(c)->target_bytes);
+	c->live = c->refused = c->body_complete = c->in_head = false;
+	c->collect = NULL;
+	c->collect_cap = 0;
+	c->out_sent = 0;
+	c->out_index = 0;
+	if (c->head_at == c->head_len) {
+		c->head_at = c->head_len = 0;
+		if (c->head_cap > HEAD_BUF_BYTES) {
+			free(c->head_buf);
+			c->head_buf = NULL;
+			c->head_cap = 0;
+		}
+	}
+	buffer_give(c);
+	c->state = CONN_READ_HEAD;
+	deadline_in(c, options_of(c)->idle_ms);
+}
+
+static void account(struct conn *c)
+{
+	struct loop_counters *counters = &c->loop->counters;
+	struct http_request *req = &c->req;
+
+	req->ended_us = loop_now(c->loop);
+	counter_add(&counters->requests, 1);
+	counter_add(&counters->refused, c->refused);
+	counter_add(&counters->aborted, req->aborted);
+	counter_add(&counters->bytes_in, req->bytes_in);
+	counter_add(&counters->bytes_out, req->bytes_out);
+	if (options_of(c)->finished)
+		options_of(c)->finished(req);
+}
+
+static void abort_handler(struct conn *c)
+{
+	bool live = c->live;
+
+	c->live = false;
+	if (live && c->req.handler->abort)
+		c->req.handler->abort(&c->req);
+}
+
+/* The client is gone, or takes nothing: the request ends without its reply. */
+static bool conn_lost(struct conn *c)
+{
+	abort_handler(c);
+	c->req.aborted = true;
+	account(c);
+	c->state = CONN_CLOSED;
+	return true;
+}
+
+/* ---- replying ---- */
+
+/* Whether the rest of the body may be skipped after the reply, so that the connection can stay. */
+static bool rest_is_small(const struct conn *c)
+{
+	return !c->req.chunked && !c->parser.expect_continue &&
+	    (uint64_t)c->req.content_length - c->req.body_bytes <= DRAIN_BYTES_MAX;
+}
+
+static bool reply_begin(struct conn *c)
+{
+	struct http_reply *reply = &c->req.reply;
+
+	assert(reply->status != 0);
+	if (c->loop->draining || (!c->body_complete && !reply->close && !rest_is_small(c)))
+		reply->close = true;
+	reply_render(c);
+	c->out_sent = 0;
+	c->out_index = 0;
+	deadline_in(c, options_of(c)->write_ms);
+	c->state = CONN_WRITE;
+	return true;
+}
+
+/* The transport's own answer; the connection ends after it. Always true. */
+static bool conn_refuse(struct conn *c, int status, const char *reason)
+{
+	abort_handler(c);
+	c->refused = true;
+	http_reply(&c->req, status);
+	if (options_of(c)->refuse)
+		options_of(c)->refuse(&c->req, status, reason);
+	else
+		http_reply_text(&c->req, status, reason);
+	http_reply_close(&c->req);
+	return reply_begin(c);
+}
+
+/* What a handler function said, called in the state `during`. Always true. */
+static bool take_step(struct conn *c, enum conn_state during, enum http_step step)
+{
+	switch (step) {
+	case HTTP_GO:
+		assert(during != CONN_END);
+		if (c->body_complete)
+			c->state = CONN_END;
+		else
+			c->state = during == CONN_START ? CONN_CONTINUE : CONN_READ_BODY;
+		deadline_in(c, options_of(c)->body_ms);
+		return true;
+	case HTTP_WAIT:
+		assert(c->req.resume);
+		c->waited_in = during;
+		c->deadline_us = INT64_MAX;
+		c->state = CONN_WAIT;
+		return true;
+	case HTTP_DONE:
+		c->live = false;
+		return reply_begin(c);
+	}
+	abort();
+}
+
+/* ---- CONN_READ_HEAD ---- */
+
+static void head_buf_resize(struct conn *c, size_t cap)
+{
+	c->head_buf = realloc(c->head_buf, cap);
+	if (!c->head_buf)
+		abort();
+	c->head_cap = cap;
+}
+
+/* Room for more of a head; there is some, as a head that fills head_bytes was refused. */
+static size_t head_room(struct conn *c)
+{
+	size_t max = options_of(c)->head_bytes;
+
+	if (!c->head_buf)
+		head_buf_resize(c, max < HEAD_BUF_BYTES ? max : HEAD_BUF_BYTES);
+	if (c->head_at > 0 && c->head_cap - c->head_len < HEAD_ROOM_MIN) {
+		c->head_len -= c->head_at;
+		memmove(c->head_buf, c->head_buf + c->head_at, c->head_len);
+		c->head_at = 0;
+	}
+	if (c->head_len == c->head_cap)
+		head_buf_resize(c, c->head_cap * 2 < max ? c->head_cap * 2 : max);
+	return c->head_cap - c->head_len;
+}
+
+/* The bytes that came behind a chunked body are the next head's first. */
+static bool head_from_buffer(struct conn *c, size_t room)
+{
+	size_t n;
+
+	if (!c->in)
+		return false;
+	n = c->in->len - c->in->at;
+	n = n < room ? n : room;
+	memcpy(c->head_buf + c->head_len, c->in->bytes + c->in->at, n);
+	c->head_len += n;
+	c->in->at += n;
+	buffer_give(c);
+	return true;
+}
+
+static bool head_fill(struct conn *c)
+{
+	size_t room;
+	ssize_t n;
+
+	if (!c->in && !c->readable)
+		return false;
+	room = head_room(c);
+	if (head_from_buffer(c, room))
+		return true;
+	c->readable = false;
+	n = c->io->read(c, c->head_buf + c->head_len, room);
+	if (n > 0) {
+		c->head_len += (size_t)n;
+		return true;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return false;
+	if (n == 0 && c->in_head)
+		return conn_refuse(c, 400, "the request head is incomplete");
+	c->state = CONN_CLOSED;
+	return true;
+}
+
+/* Empty lines before a request are to be ignored (RFC 9112 section 2.2). */
+static void skip_empty_lines(struct conn *c)
+{
+	while (c->head_len - c->head_at >= 2 && memcmp(c->head_buf + c->head_at, "\r\n", 2) == 0)
+		c->head_at += 2;
+}
+
+static bool head_more(struct conn *c)
+{
+	if (c->head_len - c->head_at < options_of(c)->head_bytes)
+		return head_fill(c);
+	if (!c->parser.target_known)
+		return conn_refuse(c, 414, "the request target is too long");
+	return conn_refuse(c, 431, "the request head is too large");
+}
+
+static bool read_head(struct conn *c)
+{
+	if (!c->in_head && c->head_at < c->head_len) {
+		skip_empty_lines(c);
+		c->in_head = c->head_at < c->head_len;
+		deadline_in(c, options_of(c)->head_ms);
+	}
+	if (c->head_at == c->head_len)
+		return head_fill(c);
+	c->req.bytes_in = c->head_len - c->head_at;
+	switch (parse_head(&c->parser, c->head_buf + c->head_at, c->head_len - c->head_at)) {
+	case PARSE_MORE:
+		return head_more(c);
+	case PARSE_BAD:
+		c->req.started_us = c->loop->now_us;
+		return conn_refuse(c, c->parser.status, c->parser.reason);
+	case PARSE_DONE:
+		break;
+	}
+	c->state = CONN_START;
+	return true;
+}
+
+/* ---- CONN_START, CONN_CONTINUE ---- */
+
+static bool start(struct conn *c)
+{
+	struct http_request *req = &c->req;
+
+	parse_request(&c->parser, c->head_buf + c->head_at, req);
+	c->head_at += c->parser.head_len;
+	req->bytes_in = c->parser.head_len;
+	req->started_us = c->loop->now_us;
+	req->reply.close = !c->parser.keep_alive;
+	c->body_complete = !c->parser.has_body;
+	req->handler = options_of(c)->route(req);
+	if (req->content_length > 0 && (uint64_t)req->content_length > req->handler->body_max)
+		return conn_refuse(c, 413, "the request body is too large");
+	c->live = true;
+	return take_step(c, CONN_START, req->handler->start ? req->handler->start(req) : HTTP_GO);
+}
+
+/* The client is told to go on, unless it did not ask or does so already. */
+static bool go_on(struct conn *c)
+{
+	bool failed = false;
+
+	if (c->parser.expect_continue && !c->req.http_1_0 && !has_unread(c)) {
+		c->out = slice_str("HTTP/1.1 100 Continue\r\n\r\n");
+		if (c->out_index == 0 && !send_continue(c, &failed))
+			return failed ? conn_lost(c) : false;
+	}
+	c->parser.expect_continue = false;
+	deadline_in(c, options_of(c)->body_ms);
+	c->state = CONN_READ_BODY;
+	return true;
+}
+
+/* ---- CONN_READ_BODY ---- */
+
+/* Receives into a buffer of the loop's. Of a body of known length never more than that. */
+static bool body_fill(struct conn *c)
+{
+	size_t room = LOOP_BUFFER_BYTES;
+	ssize_t n;
+
+	if (!c->readable) {
+		buffer_give(c);
+		return false;
+	}
+	if (!c->in)
+		c->in = loop_buffer_take(c->loop);
+	if (!c->req.chunked && (uint64_t)c->req.content_length - c->req.body_bytes < room)
+		room = (size_t)((uint64_t)c->req.content_length - c->req.body_bytes);
+	c->readable = false;
+	c->in->at = c->in->len = 0;
+	n = c->io->read(c, c->in->bytes, room);
+	if (n > 0) {
+		c->in->len = (size_t)n;
+		return true;
+	}
+	buffer_give(c);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return false;
+	if (c->state == CONN_DRAIN) {
+		c->state = CONN_CLOSED;
+		return true;
+	}
+	return n == 0 ? conn_refuse(c, 400, "the request body is incomplete") : conn_lost(c);
+}
+
+/* Parses what is there; the piece is valid until the buffer it lies in is filled again. */
+static enum parse_result body_parse(struct conn *c, struct slice *piece)
+{
+	enum parse_result result;
+	size_t used;
+
+	if (c->head_at < c->head_len) {
+		result = parse_body(&c->parser, c->head_buf + c->head_at, c->head_len - c->head_at,
+		    &used, piece);
+		c->head_at += used;
+	} else {
+		result = parse_body(
+		    &c->parser, c->in->bytes + c->in->at, c->in->len - c->in->at, &used, piece);
+		c->in->at += used;
+	}
+	c->req.bytes_in += used;
+	c->req.body_bytes += piece->len;
+	c->body_complete = result == PARSE_DONE;
+	return result;
+}
+
+/* Adds a piece to req->body. One that came whole with the head stays where it is. */
+static void body_collect(struct conn *c, struct slice piece)
+{
+	struct http_request *req = &c->req;
+	size_t cap = (size_t)req->content_length;
+
+	if (!c->in && c->body_complete && req->body.len == 0) {
+		req->body = piece;
+		return;
+	}
+	if (req->body.len + piece.len > c->collect_cap) {
+		if (req->chunked) {
+			cap = c->collect_cap ? c->collect_cap * 2 : 4096;
+			cap = cap < req->body.len + piece.len ? req->body.len + piece.len : cap;
+		}
+		c->collect = arena_alloc(req->arena, cap);
+		c->collect_cap = cap;
+		if (req->body.len)
+			memcpy(c->collect, req->body.at, req->body.len);
+	}
+	memcpy(c->collect + req->body.len, piece.at, piece.len);
+	req->body = slice_of(c->collect, req->body.len + piece.len);
+}
+
+static bool read_body(struct conn *c)
+{
+	const struct http_handler *handler = c->req.handler;
+	enum http_step step = HTTP_GO;
+	struct slice piece;
+
+	if (!has_unread(c))
+		return body_fill(c);
+	if (body_parse(c, &piece) == PARSE_BAD)
+		return conn_refuse(c, c->parser.status, c->parser.reason);
+	if (c->req.body_bytes > handler->body_max)
+		return conn_refuse(c, 413, "the request body is too large");
+	if (piece.len > 0 && handler->body)
+		step = handler->body(&c->req, piece);
+	else if (piece.len > 0)
+		body_collect(c, piece);
+	return take_step(c, CONN_READ_BODY, step);
+}
+
+/* ---- CONN_END, CONN_WRITE, CONN_FILE, CONN_NEXT ---- */
+
+static bool end(struct conn *c)
+{
+	buffer_give(c);
+	return take_step(c, CONN_END, c->req.handler->end(&c->req));
+}
+
+static bool write_reply(struct conn *c)
+{
+	bool failed = false;
+
+	if (!send_pieces(c, &failed))
+		return failed ? conn_lost(c) : false;
+	c->state = c->req.reply.file >= 0 ? CONN_FILE : CONN_NEXT;
+	return true;
+}
+
+static bool write_file(struct conn *c)
+{
+	bool failed = false;
+
+	if (!send_file(c, &failed))
+		return failed ? conn_lost(c) : false;
+	c->state = CONN_NEXT;
+	return true;
+}
+
+static bool next(struct conn *c)
+{
+	account(c);
+	reply_file_close(c);
+	deadline_in(c, options_of(c)->linger_ms);
+	if (!c->req.reply.close && c->body_complete) {
+		request_reset(c);
+	} else if (!c->req.reply.close) {
+		c->state = CONN_DRAIN;
+	} else if (!c->body_complete || c->refused || c->readable || has_unread(c)) {
+		/* Closing over unread bytes would reset the connection and lose the reply. */
+		c->io->shut(c);
+		c->state = CONN_LINGER;
+	} else {
+		c->state = CONN_CLOSED;
+	}
+	return true;
+}
+
+/* ---- CONN_DRAIN, CONN_LINGER ---- */
+
+static bool drain_body(struct conn *c)
+{
+	struct slice piece;
+
+	if (!has_unread(c))
+		return body_fill(c);
+	if (body_parse(c, &piece) == PARSE_BAD)
+		c->state = CONN_CLOSED;
+	else if (c->body_complete)
+		request_reset(c);
+	return true;
+}
+
+static bool linger(struct conn *c)
+{
+	struct loop_buffer *buffer;
+	ssize_t n;
+
+	if (!c->readable)
+		return false;
+	c->readable = false;
+	buffer = loop_buffer_take(c->loop);
+	n = c->io->read(c, buffer->bytes, sizeof(buffer->bytes));
+	loop_buffer_give(c->loop, buffer);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return false;
+	if (n > 0)
+		c->lingered += (uint64_t)n;
+	if (n <= 0 || c->lingered > options_of(c)->linger_bytes)
+		c->state = CONN_CLOSED;
+	return true;
+}
+
+/* ---- the machine ---- */
+
+static void conn_free(struct conn *c)
+{
+	struct http_loop *loop = c->loop;
+
+	event_del(&c->read_event);
+	event_del(&c->write_event);
+	reply_file_close(c);
+	close(c->fd);
+	if (c->in)
+		loop_buffer_give(loop, c->in);
+	free(c->head_buf);
+	arena_release(&c->arena);
+	atomic_fetch_sub_explicit(&loop->open, 1, memory_order_relaxed);
+	loop_unlink(loop, c);
+	free(c);
+}
+
+static bool wants_read(enum conn_state state)
+{
+	return state == CONN_READ_HEAD || state == CONN_READ_BODY || state == CONN_DRAIN ||
+	    state == CONN_LINGER;
+}
+
+static bool wants_write(enum conn_state state)
+{
+	return state == CONN_CONTINUE || state == CONN_WRITE || state == CONN_FILE;
+}
+
+/*
+ * Asks for the events that the state needs. The read event stays pending through whole requests, and is
+ * only taken off when it fired although nothing was to be read.
+ */
+static void conn_arm(struct conn *c)
+{
+	bool read = c->reading, write = wants_write(c->state);
+
+	if (wants_read(c->state))
+		read = true;
+	else if (c->readable)
+		read = false;
+	if (read != c->reading)
+		read ? event_add(&c->read_event, NULL) : event_del(&c->read_event);
+	if (write != c->writing)
+		write ? event_add(&c->write_event, NULL) : event_del(&c->write_event);
+	c->reading = read;
+	c->writing = write;
+}
+
+static bool conn_advance(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_READ_HEAD:
+		return read_head(c);
+	case CONN_START:
+		return start(c);
+	case CONN_CONTINUE:
+		return go_on(c);
+	case CONN_READ_BODY:
+		return read_body(c);
+	case CONN_WAIT:
+		return false;
+	case CONN_END:
+		return end(c);
+	case CONN_WRITE:
+		return write_reply(c);
+	case CONN_FILE:
+		return write_file(c);
+	case CONN_NEXT:
+		return next(c);
+	case CONN_DRAIN:
+		return drain_body(c);
+	case CONN_LINGER:
+		return linger(c);
+	case CONN_CLOSED:
+		return false;
+	}
+	abort();
+}
+
+void conn_run(struct conn *c)
+{
+	unsigned turns = 0;
+
+	c->running = true;
+	while (turns < TURNS_MAX && conn_advance(c))
+		turns++;
+	c->running = false;
+	if (c->state == CONN_CLOSED) {
+		conn_free(c);
+		return;
+	}
+	conn_arm(c);
+	if (turns == TURNS_MAX)
+		event_active(&c->read_event, EV_READ, 0);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	char byte;
+
+	(void)what;
+	loop_now(c->loop);
+	c->readable = true;
+	/* A reset while the application works is the client's leave; an end of stream is not yet. */
+	if (c->state == CONN_WAIT && recv(fd, &byte, 1, MSG_PEEK) < 0 && errno != EAGAIN)
+		c->gone = true;
+	conn_run(c);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	loop_now(c->loop);
+	conn_run(c);
+}
+
+void http_resume(struct http_request *req)
+{
+	struct conn *c = conn_of(req);
+
+	assert(c->state == CONN_WAIT && !c->running);
+	loop_now(c->loop);
+	c->running = true;
+	if (c->gone)
+		conn_lost(c);
+	else
+		take_step(c, c->waited_in, req->resume(req));
+	conn_run(c);
+}
+
+/* ---- life, as the loop sees it ---- */
+
+struct conn *conn_new(struct http_loop *loop, int fd, const struct sockaddr *remote,
+    socklen_t remote_len, bool overflow)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		abort();
+	c->loop = loop;
+	c->io = &conn_io_plain;
+	c->fd = fd;
+	c->overflow = overflow;
+	c->req.reply.file = -1;
+	memcpy(&c->remote, remote, remote_len < sizeof(c->remote) ? remote_len : sizeof(c->remote));
+	atomic_fetch_add_explicit(&loop->open, 1, memory_order_relaxed);
+	return c;
+}
+
+void conn_open(struct conn *c)
+{
+	struct http_loop *loop = c->loop;
+	int one = 1;
+
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	event_assign(&c->read_event, loop->base, c->fd, EV_READ | EV_PERSIST, on_readable, c);
+	event_assign(&c->write_event, loop->base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
+	arena_init(&c->arena);
+	counter_add(&loop->counters.connections, 1);
+	loop_link(loop, c);
+	request_reset(c);
+	if (c->overflow)
+		conn_refuse(c, 503, "too many connections");
+	else if (loop->draining)
+		conn_drain(c);
+	else
+		conn_arm(c);
+	if (c->overflow)
+		conn_run(c);
+}
+
+void conn_late(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_READ_HEAD:
+		if (c->in_head)
+			conn_refuse(c, 408, "the request head took too long");
+		else
+			c->state = CONN_CLOSED;
+		break;
+	case CONN_READ_BODY:
+		conn_refuse(c, 408, "the request body stalled");
+		break;
+	case CONN_DRAIN:
+	case CONN_LINGER:
+		c->state = CONN_CLOSED;
+		break;
+	default:
+		conn_lost(c);
+		break;
+	}
+	conn_run(c);
+}
+
+void conn_drain(struct conn *c)
+{
+	char byte;
+
+	if (c->state != CONN_READ_HEAD || c->in_head || has_unread(c) ||
+	    recv(c->fd, &byte, 1, MSG_PEEK) > 0) {
+		conn_arm(c); /* reply_begin sees that the loop drains */
+		return;
+	}
+	c->state = CONN_CLOSED;
+	conn_run(c);
+}
+
+void conn_cut(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_WAIT:
+		c->gone = true;
+		shutdown(c->fd, SHUT_RDWR);
+		return;
+	case CONN_READ_HEAD:
+	case CONN_DRAIN:
+	case CONN_LINGER:
+		c->state = CONN_CLOSED;
+		break;
+	default:
+		conn_lost(c);
+		break;
+	}
+	conn_run(c);
+}
+
+void conn_slim(struct conn *c)
+{
+	int64_t idle_since = c->deadline_us - (int64_t)options_of(c)->idle_ms * 1000;
+
+	if (c->state != CONN_READ_HEAD || c->in_head || has_unread(c) ||
+	    c->loop->now_us < idle_since + SLIM_AFTER_US)
+		return;
+	free(c->head_buf);
+	c->head_buf = NULL;
+	c->head_at = c->head_len = c->head_cap = 0;
+	arena_release(&c->arena);
+}

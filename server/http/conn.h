@@ -1,0 +1,106 @@
+/*
+ * A connection: its requests, one after the other, as one state machine. Internal to server/http.
+ *
+ * conn_run is entered from every callback (readable, writable, resumed, late) and takes the connection
+ * as far as it goes. Everything runs on the connection's loop.
+ */
+#ifndef DRYDOCK_SERVER_HTTP_CONN_H
+#define DRYDOCK_SERVER_HTTP_CONN_H
+
+#include "server/http/io.h"
+#include "server/http/loop.h"
+#include "server/http/parse.h"
+
+#include <sys/socket.h>
+
+/* In the order in which a request passes them. */
+enum conn_state {
+	CONN_READ_HEAD, /* idle, or part of a head is there */
+	CONN_START,     /* head known: route, limits, the handler's start */
+	CONN_CONTINUE,  /* 100 Continue is being sent */
+	CONN_READ_BODY,
+	CONN_WAIT, /* the handler waits; the only state in which nothing can end the connection */
+	CONN_END,   /* body complete: the handler's end */
+	CONN_WRITE, /* the reply's head and pieces */
+	CONN_FILE,  /* the reply's file */
+	CONN_NEXT,  /* replied: account, then the next request, or leave */
+	CONN_DRAIN, /* replied, and what is left of the body is small: skip it, then the next request */
+	CONN_LINGER, /* replied and shut down: read what still comes, so that the client sees the reply */
+	CONN_CLOSED,
+};
+
+struct conn {
+	struct http_request req; /* first: a request is found back to its connection by a cast */
+	struct http_loop *loop;
+	struct conn *next, **prev;
+	const struct conn_io *io;
+	int fd;
+	enum conn_state state;
+	enum conn_state waited_in; /* state whose handler function returned HTTP_WAIT */
+	struct event read_event, write_event;
+	bool reading, writing; /* events are pending */
+	bool readable;         /* the socket may have bytes: one read is due */
+	bool running;          /* within conn_run */
+	bool live;             /* the handler was started and has not said HTTP_DONE: abort is owed */
+	bool gone;             /* the client left (or the server stops) during HTTP_WAIT */
+	bool refused;          /* answered by the transport */
+	bool overflow;         /* one connection too many: answer 503 and leave */
+	bool body_complete;
+	bool in_head;          /* bytes of a head have come: head_ms counts */
+	int64_t deadline_us;   /* INT64_MAX: none */
+
+	/* What was read and not consumed: head_buf[at, len), then in[at, len). */
+	char *head_buf; /* NULL when idle for some time */
+	size_t head_at, head_len, head_cap;
+	struct loop_buffer *in; /* NULL: none */
+	struct parser parser;
+
+	struct arena arena;
+	char *collect; /* req->body being collected */
+	size_t collect_cap;
+
+	struct slice out; /* the reply's head, or 100 Continue */
+	size_t out_sent;  /* of the piece that is being sent */
+	unsigned out_index; /* 0: out; i: body piece i - 1 */
+	uint64_t lingered;
+
+	struct http_task task; /* hands a new connection to its loop */
+	struct sockaddr_storage remote;
+};
+
+static inline struct conn *conn_of(struct http_request *req)
+{
+	return (struct conn *)(void *)req;
+}
+
+/*
+ * A connection for an accepted socket (owned from here on), counted on the loop; conn_open must run on
+ * that loop next. overflow: it is only told 503.
+ */
+struct conn *conn_new(
+    struct http_loop *loop, int fd, const struct sockaddr *remote, socklen_t remote_len, bool overflow);
+void conn_open(struct conn *c);
+/* Takes it as far as it goes; it may be freed. */
+void conn_run(struct conn *c);
+/* Its deadline has passed. */
+void conn_late(struct conn *c);
+/* The loop drains: closes it when idle, else marks it to close after its reply. */
+void conn_drain(struct conn *c);
+/* Ends it now; a waiting one as soon as it is resumed. */
+void conn_cut(struct conn *c);
+/* Gives memory back that an idle connection does not need. */
+void conn_slim(struct conn *c);
+
+/* ---- reply.c: from req->reply to bytes ---- */
+
+/* Fills c->out with the reply's head. */
+void reply_render(struct conn *c);
+
+/* ---- send.c: each true when all was sent, false when the socket is full; *failed when it is broken ---- */
+
+bool send_continue(struct conn *c, bool *failed);
+bool send_pieces(struct conn *c, bool *failed);
+/* At most about 1 MiB a call, so that connections take turns. */
+bool send_file(struct conn *c, bool *failed);
+
+#endif

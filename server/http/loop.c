@@ -1,0 +1,296 @@
+/* A loop's thread: callbacks posted to it, deadlines, buffers. See loop.h. */
+#include "server/http/conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- time ---- */
+
+int64_t http_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t loop_now(struct http_loop *loop)
+{
+	return loop->now_us = http_now_us();
+}
+
+struct slice loop_date(struct http_loop *loop)
+{
+	struct timespec ts;
+	struct tm tm;
+
+	if (loop->now_us >= loop->date_until_us) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		gmtime_r(&ts.tv_sec, &tm);
+		strftime(loop->date, sizeof(loop->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		loop->date_until_us = loop->now_us + 1000000 - ts.tv_nsec / 1000;
+	}
+	return slice_of(loop->date, 29);
+}
+
+/* ---- what other threads post ---- */
+
+void http_post(struct http_loop *loop, struct http_task *task)
+{
+	struct http_task *head = atomic_load_explicit(&loop->posted, memory_order_relaxed);
+	const uint64_t one = 1;
+
+	do
+		task->next = head;
+	while (!atomic_compare_exchange_weak_explicit(
+	    &loop->posted, &head, task, memory_order_release, memory_order_relaxed));
+	/* Can only fail when the counter is full: then the loop is awake in any case. */
+	if (!head && write(loop->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void run_posted(struct http_loop *loop)
+{
+	struct http_task *newest, *oldest = NULL;
+
+	newest = atomic_exchange_explicit(&loop->posted, NULL, memory_order_acquire);
+	while (newest) {
+		struct http_task *next = newest->next;
+
+		newest->next = oldest;
+		oldest = newest;
+		newest = next;
+	}
+	while (oldest) {
+		struct http_task *task = oldest;
+
+		oldest = task->next;
+		task->run(task);
+	}
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_loop *loop = arg;
+	uint64_t count;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) < 0)
+		return;
+	loop_now(loop);
+	run_posted(loop);
+}
+
+/* ---- connections and their deadlines ---- */
+
+static void tick_arm(struct http_loop *loop)
+{
+	struct timeval tv = {.tv_sec = loop->server->tick_us / 1000000,
+	    .tv_usec = loop->server->tick_us % 1000000};
+
+	event_add(&loop->tick, &tv);
+}
+
+/*
+ * Looks at every connection: for some thousand of them that is cheaper, a few times a second, than to
+ * move a timer with each read and write.
+ */
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_loop *loop = arg;
+	int64_t now = loop_now(loop);
+	struct conn *next;
+
+	(void)fd;
+	(void)what;
+	for (struct conn *c = loop->conns; c; c = next) {
+		next = c->next;
+		if (now >= c->deadline_us)
+			conn_late(c);
+		else
+			conn_slim(c);
+	}
+	if (loop->conns)
+		tick_arm(loop);
+	while (loop->buffers) {
+		struct loop_buffer *buffer = loop->buffers;
+
+		loop->buffers = buffer->next;
+		free(buffer);
+	}
+	loop->buffer_count = 0;
+}
+
+static void end_when_drained(struct http_loop *loop)
+{
+	if (loop->draining && !loop->conns)
+		event_base_loopbreak(loop->base);
+}
+
+void loop_link(struct http_loop *loop, struct conn *conn)
+{
+	conn->next = loop->conns;
+	conn->prev = &loop->conns;
+	if (conn->next)
+		conn->next->prev = &conn->next;
+	loop->conns = conn;
+	if (!event_pending(&loop->tick, EV_TIMEOUT, NULL))
+		tick_arm(loop);
+}
+
+void loop_unlink(struct http_loop *loop, struct conn *conn)
+{
+	*conn->prev = conn->next;
+	if (conn->next)
+		conn->next->prev = conn->prev;
+	end_when_drained(loop);
+}
+
+static void run_drain(struct http_task *task)
+{
+	struct http_loop *loop =
+	    (struct http_loop *)((char *)task - offsetof(struct http_loop, drain_task));
+	struct conn *next;
+
+	loop->draining = true;
+	if (loop->index == 0)
+		server_stop_accepting(loop->server);
+	for (struct conn *c = loop->conns; c; c = next) {
+		next = c->next;
+		conn_drain(c);
+	}
+	end_when_drained(loop);
+}
+
+static void run_cut(struct http_task *task)
+{
+	struct http_loop *loop =
+	    (struct http_loop *)((char *)task - offsetof(struct http_loop, cut_task));
+	struct conn *next;
+
+	for (struct conn *c = loop->conns; c; c = next) {
+		next = c->next;
+		conn_cut(c);
+	}
+}
+
+/* ---- buffers ---- */
+
+struct loop_buffer *loop_buffer_take(struct http_loop *loop)
+{
+	struct loop_buffer *buffer = loop->buffers;
+
+	if (buffer) {
+		loop->buffers = buffer->next;
+		loop->buffer_count--;
+	} else {
+		buffer = malloc(sizeof(*buffer));
+		if (!buffer)
+			abort();
+	}
+	buffer->at = buffer->len = 0;
+	return buffer;
+}
+
+void loop_buffer_give(struct http_loop *loop, struct loop_buffer *buffer)
+{
+	if (loop->buffer_count >= LOOP_BUFFERS_KEPT) {
+		free(buffer);
+		return;
+	}
+	buffer->next = loop->buffers;
+	loop->buffers = buffer;
+	loop->buffer_count++;
+}
+
+/* ---- life ---- */
+
+bool loop_init(struct http_loop *loop, struct http_server *server, unsigned index)
+{
+	struct event_config *config = event_config_new();
+
+	loop->server = server;
+	loop->index = index;
+	loop->drain_task.run = run_drain;
+	loop->cut_task.run = run_cut;
+	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (config) {
+		event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+		loop->base = event_base_new_with_config(config);
+		event_config_free(config);
+	}
+	if (!loop->base || loop->wake_fd < 0)
+		return false;
+	event_assign(&loop->wake, loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
+	event_assign(&loop->tick, loop->base, -1, 0, on_tick, loop);
+	return event_add(&loop->wake, NULL) == 0;
+}
+
+static void count_ready(struct http_server *server)
+{
+	pthread_mutex_lock(&server->mutex);
+	server->ready++;
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->mutex);
+}
+
+static void count_ended(struct http_server *server)
+{
+	pthread_mutex_lock(&server->mutex);
+	server->running--;
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->mutex);
+}
+
+void *loop_main(void *arg)
+{
+	struct http_loop *loop = arg;
+	struct http_server *server = loop->server;
+	const struct http_options *options = &server->options;
+
+	loop_now(loop);
+	if (options->loop_start)
+		loop->user = options->loop_start(loop);
+	count_ready(server);
+	event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	run_posted(loop);
+	if (options->loop_stop)
+		options->loop_stop(loop, loop->user);
+	count_ended(server);
+	return NULL;
+}
+
+void loop_release(struct http_loop *loop)
+{
+	while (loop->buffers) {
+		struct loop_buffer *buffer = loop->buffers;
+
+		loop->buffers = buffer->next;
+		free(buffer);
+	}
+	if (loop->base) {
+		event_del(&loop->wake);
+		event_del(&loop->tick);
+		event_base_free(loop->base);
+	}
+	if (loop->wake_fd >= 0)
+		close(loop->wake_fd);
+}
+
+void *http_loop_user(const struct http_loop *loop)
+{
+	return loop->user;
+}
+
+unsigned http_loop_index(const struct http_loop *loop)
+{
+	return loop->index;
+}
+
+struct http_server *http_loop_server(const struct http_loop *loop)
+{
+	return loop->server;
+}

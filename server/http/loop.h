@@ -1,0 +1,106 @@
+/*
+ * A loop: one thread, one event base, the connections that live on it. Internal to server/http.
+ *
+ * Only `posted`, `open` and the counters are touched by other threads.
+ */
+#ifndef DRYDOCK_SERVER_HTTP_LOOP_H
+#define DRYDOCK_SERVER_HTTP_LOOP_H
+
+#include "server/http/http.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <event2/listener.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define LOOP_BUFFER_BYTES (256u << 10)
+#define LOOP_BUFFERS_KEPT 4
+
+struct conn;
+
+/* What bodies are received into; belongs to the loop, lent to a connection while it holds bytes. */
+struct loop_buffer {
+	struct loop_buffer *next;
+	size_t at, len; /* unread bytes: [at, len) */
+	char bytes[LOOP_BUFFER_BYTES];
+};
+
+/* Written by the loop's thread alone, read by any. */
+struct loop_counters {
+	_Atomic uint64_t connections, requests, refused, aborted, bytes_in, bytes_out;
+};
+
+struct http_loop {
+	struct http_server *server;
+	unsigned index;
+	pthread_t thread;
+	struct event_base *base;
+	void *user;
+
+	_Atomic(struct http_task *) posted; /* newest first */
+	int wake_fd;                        /* an eventfd */
+	struct event wake;
+
+	struct conn *conns;
+	_Atomic unsigned open;   /* connections handed to this loop and not yet freed */
+	struct event tick;       /* looks at deadlines; pending while there are connections */
+	bool draining;
+	struct http_task drain_task, cut_task;
+
+	int64_t now_us;          /* monotonic, as of the running callback */
+	int64_t date_until_us;   /* until then the text below is right */
+	char date[32];           /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+
+	struct loop_buffer *buffers; /* free ones */
+	unsigned buffer_count;
+	struct loop_counters counters;
+};
+
+struct http_server {
+	struct http_options options;
+	uint16_t port;
+	int64_t tick_us;
+	int listen_fd;
+	struct evconnlistener *listener; /* on loop 0 */
+	struct event accept_again;       /* after running out of descriptors */
+	unsigned thread_count;
+	struct http_loop *loops;
+
+	/* Start and stop: how many threads are there, guarded by the mutex. */
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	unsigned ready, running;
+	bool started;
+};
+
+/* Makes the event base and what belongs to it; false when the system refuses. */
+bool loop_init(struct http_loop *loop, struct http_server *server, unsigned index);
+/* The thread's function: runs until drained. */
+void *loop_main(void *loop);
+void loop_release(struct http_loop *loop);
+
+/* A buffer with at = len = 0. */
+struct loop_buffer *loop_buffer_take(struct http_loop *loop);
+void loop_buffer_give(struct http_loop *loop, struct loop_buffer *buffer);
+
+/* Refreshes and returns loop->now_us. */
+int64_t loop_now(struct http_loop *loop);
+/* The Date field's value now; borrowed. */
+struct slice loop_date(struct http_loop *loop);
+
+/* Adds a connection to the loop's list, or takes it away (and ends a draining loop with its last). */
+void loop_link(struct http_loop *loop, struct conn *conn);
+void loop_unlink(struct http_loop *loop, struct conn *conn);
+
+/* Begins the drain of every loop; runs on loop 0. In server.c. */
+void server_stop_accepting(struct http_server *server);
+
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, now + n, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,112 @@
+/* Sending a reply: as much as the socket takes. See conn.h for the contract of these functions. */
+#include "server/http/conn.h"
+
+#include <errno.h>
+
+#define SEND_IOV_MAX 16
+#define SEND_FILE_BYTES (1u << 20)
+
+/* Books n sent bytes; progress puts the deadline off. */
+static void sent(struct conn *c, size_t n)
+{
+	c->req.bytes_out += n;
+	c->deadline_us = c->loop->now_us + (int64_t)c->loop->server->options.write_ms * 1000;
+}
+
+/* True when a failed write only means that the socket is full. */
+static bool full(bool *failed)
+{
+	*failed = errno != EAGAIN && errno != EWOULDBLOCK;
+	return !*failed;
+}
+
+static struct slice piece_at(const struct conn *c, unsigned index)
+{
+	return index == 0 ? c->out : c->req.reply.body[index - 1];
+}
+
+static void advance(struct conn *c, size_t n)
+{
+	sent(c, n);
+	c->out_sent += n;
+	while (c->out_sent > 0) {
+		size_t len = piece_at(c, c->out_index).len;
+
+		if (c->out_sent < len)
+			break;
+		c->out_sent -= len;
+		c->out_index++;
+	}
+}
+
+/* Sends the pieces up to `count` in all (c->out is the first). */
+static bool send_up_to(struct conn *c, unsigned count, bool more, bool *failed)
+{
+	while (c->out_index < count) {
+		struct iovec iov[SEND_IOV_MAX];
+		int n = 0;
+		ssize_t wrote;
+
+		for (unsigned i = c->out_index; i < count && n < SEND_IOV_MAX; i++, n++) {
+			struct slice piece = piece_at(c, i);
+			size_t skip = n == 0 ? c->out_sent : 0;
+
+			iov[n].iov_base = (void *)(uintptr_t)(piece.at + skip);
+			iov[n].iov_len = piece.len - skip;
+		}
+		wrote = c->io->write(c, iov, n, more);
+		if (wrote < 0) {
+			full(failed);
+			return false;
+		}
+		advance(c, (size_t)wrote);
+	}
+	return true;
+}
+
+bool send_continue(struct conn *c, bool *failed)
+{
+	return send_up_to(c, 1, false, failed);
+}
+
+/* An answer to HEAD is its head; so are 204 and 304, whatever the handler appended. */
+static bool bodiless(const struct http_request *req)
+{
+	return req->method == METHOD_HEAD || req->reply.status == 204 || req->reply.status == 304;
+}
+
+bool send_pieces(struct conn *c, bool *failed)
+{
+	const struct http_reply *reply = &c->req.reply;
+
+	if (bodiless(&c->req))
+		return send_up_to(c, 1, false, failed);
+	return send_up_to(c, 1 + reply->body_count, reply->file_len > 0, failed);
+}
+
+bool send_file(struct conn *c, bool *failed)
+{
+	struct http_reply *reply = &c->req.reply;
+	size_t quota = SEND_FILE_BYTES;
+
+	if (bodiless(&c->req))
+		return true;
+	while (reply->file_len > 0 && quota > 0) {
+		size_t len = reply->file_len < quota ? (size_t)reply->file_len : quota;
+		ssize_t n = c->io->send_file(c, reply->file, reply->file_offset, len);
+
+		if (n < 0) {
+			full(failed);
+			return false;
+		}
+		if (n == 0) { /* the file is shorter than was promised */
+			*failed = true;
+			return false;
+		}
+		sent(c, (size_t)n);
+		reply->file_offset += n;
+		reply->file_len -= (uint64_t)n;
+		quota -= (size_t)n;
+	}
+	return reply->file_len == 0;
+}

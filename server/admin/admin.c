@@ -1,0 +1,246 @@
+/* Health, reset, clock, metrics. One line per door in doors[]. */
+#include "server/admin/admin.h"
+
+#include "protocol/json.h"
+#include "protocol/timestamp.h"
+
+enum { BODY_MAX = 4096 };
+
+/* The clock stays within the years that times can be written in. */
+static const int64_t latest_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
+
+static enum http_step send_json(struct call *c, int status, struct buf *body)
+{
+	http_reply(c->req, status);
+	http_reply_header(c->req, "Content-Type", slice_str("application/json"));
+	buf_putc(body, '\n');
+	http_reply_body(c->req, buf_slice(body));
+	return HTTP_DONE;
+}
+
+static void begin(struct call *c, struct buf *body, struct json_writer *w)
+{
+	buf_init(body, c->arena, 64 * 1024, 256);
+	json_begin(w, body);
+	json_object(w);
+}
+
+static enum http_step say(struct call *c, int status, const char *message)
+{
+	struct json_writer w;
+	struct buf body;
+
+	begin(c, &body, &w);
+	json_put_cstr(&w, "message", message);
+	json_object_end(&w);
+	return send_json(c, status, &body);
+}
+
+/* A job's failure in words. */
+static enum http_step say_error(struct call *c)
+{
+	const char *message = arena_strdup(c->arena, error_message(&c->error, c->arena));
+
+	return say(c, error_entry(c->error.code)->api_status, message);
+}
+
+/* ---- health ---- */
+
+static enum http_step health(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	bool broken = store_broken(c->app->store);
+	struct json_writer w;
+	struct buf body;
+
+	begin(c, &body, &w);
+	json_put_cstr(&w, "status", broken ? "storage failing" : "ok");
+	json_put_cstr(&w, "version", DRYDOCK_VERSION);
+	json_object_end(&w);
+	return send_json(c, broken ? 503 : 200, &body);
+}
+
+static const struct http_handler health_handler = {.body_max = BODY_MAX, .end = health};
+
+/* ---- reset ---- */
+
+static enum http_step reset_done(struct call *c)
+{
+	if (c->error.code != ERR_NONE)
+		return say_error(c);
+	return say(c, 200, "everything was removed");
+}
+
+static enum http_step reset(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct store_reset *job = arena_zalloc(c->arena, sizeof(*job));
+
+	call_await(c, &job->job, job, reset_done);
+	store_reset_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+static const struct http_handler reset_handler = {.body_max = BODY_MAX, .end = reset};
+
+/* ---- clock ---- */
+
+static enum http_step tell_time(struct call *c)
+{
+	const struct clock *clock = store_clock(c->app->store);
+	char now[TIMESTAMP_TEXT_MAX];
+	struct json_writer w;
+	struct buf body;
+
+	if (c->error.code != ERR_NONE)
+		return say_error(c);
+	begin(c, &body, &w);
+	json_put_str(&w, "now", timestamp_format(clock_now_ms(clock), now));
+	json_put_time(&w, "offset_seconds", clock_offset_ms(clock));
+	json_object_end(&w);
+	return send_json(c, 200, &body);
+}
+
+static enum http_step read_clock(struct http_request *req)
+{
+	return tell_time(call_of(req));
+}
+
+/* Exactly one of the three members; false when the body asks for nothing, or for what cannot be. */
+static bool read_offset(struct call *c, const cJSON *in, int64_t *offset_ms)
+{
+	const struct clock *clock = store_clock(c->app->store);
+	int64_t real_ms = clock_now_ms(clock) - clock_offset_ms(clock), target_ms;
+	const cJSON *advance = json_member(in, "advance_seconds");
+
+	if (cJSON_GetArraySize(in) != 1)
+		return false;
+	if (json_bool(in, "reset", false)) {
+		*offset_ms = 0;
+		return true;
+	}
+	if (cJSON_IsNumber(advance) && advance->valuedouble > -1e12 && advance->valuedouble < 1e12)
+		*offset_ms = clock_offset_ms(clock) + (int64_t)(advance->valuedouble * 1000.0);
+	else if (timestamp_parse(json_string(in, "set"), &target_ms))
+		*offset_ms = target_ms - real_ms;
+	else
+		return false;
+	return real_ms + *offset_ms >= 0 && real_ms + *offset_ms <= latest_ms;
+}
+
+static enum http_step move_clock(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct clock_move *job = arena_zalloc(c->arena, sizeof(*job));
+	cJSON *in = json_parse(req->body);
+	bool good = cJSON_IsObject(in) && read_offset(c, in, &job->offset_ms);
+
+	cJSON_Delete(in);
+	if (!good)
+		return say(c, 400,
+		    "The body must be one of {\"advance_seconds\": N}, "
+		    "{\"set\": \"2026-01-01T00:00:00Z\"} and {\"reset\": true}, "
+		    "and the time between the years 1970 and 9999.");
+	call_await(c, &job->job, job, tell_time);
+	clock_move_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+static const struct http_handler clock_read_handler = {.body_max = BODY_MAX, .end = read_clock};
+static const struct http_handler clock_move_handler = {.body_max = BODY_MAX, .end = move_clock};
+
+/* ---- metrics: Prometheus' text format ---- */
+
+static void metric(
+    struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %llu\n", name, help, name, type, name,
+	    (unsigned long long)value);
+}
+
+static enum http_step metrics(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct http_counters n;
+	struct buf out;
+
+	http_server_counters(c->app->http, &n);
+	buf_init(&out, c->arena, 64 * 1024, 2048);
+	metric(&out, "drydock_connections_total", "counter", "Connections accepted.", n.connections);
+	metric(&out, "drydock_connections_open", "gauge", "Connections open now.", n.open);
+	metric(&out, "drydock_requests_total", "counter", "Requests answered.", n.requests);
+	metric(&out, "drydock_requests_refused_total", "counter",
+	    "Requests refused for their form or size.", n.refused);
+	metric(&out, "drydock_requests_aborted_total", "counter",
+	    "Requests whose client went away.", n.aborted);
+	metric(&out, "drydock_received_bytes_total", "counter", "Bytes received.", n.bytes_in);
+	metric(&out, "drydock_sent_bytes_total", "counter", "Bytes sent.", n.bytes_out);
+	http_reply(req, 200);
+	http_reply_header(req, "Content-Type", slice_str("text/plain; version=0.0.4"));
+	http_reply_body(req, buf_slice(&out));
+	return HTTP_DONE;
+}
+
+static const struct http_handler metrics_handler = {.body_max = BODY_MAX, .end = metrics};
+
+/* ---- the doors ---- */
+
+struct door {
+	const char *path;
+	enum http_method method;
+	const char *operation;
+	const struct http_handler *handler;
+};
+
+static const struct door doors[] = {
+    {"/_drydock/health", METHOD_GET, "Health", &health_handler},
+    {"/_drydock/reset", METHOD_POST, "Reset", &reset_handler},
+    {"/_drydock/clock", METHOD_GET, "ReadClock", &clock_read_handler},
+    {"/_drydock/clock", METHOD_POST, "MoveClock", &clock_move_handler},
+    {"/metrics", METHOD_GET, "Metrics", &metrics_handler},
+};
+
+static enum http_step unknown_door(struct http_request *req)
+{
+	return say(call_of(req), 404, "There is nothing at this path.");
+}
+
+static enum http_step wrong_method(struct http_request *req)
+{
+	return say(call_of(req), 405, "This path does not take this method.");
+}
+
+static enum http_step foreign_page(struct http_request *req)
+{
+	return say(call_of(req), 403, "Web pages of other origins may not use this interface.");
+}
+
+static const struct http_handler unknown_handler = {.body_max = UINT64_MAX, .start = unknown_door};
+static const struct http_handler wrong_method_handler = {.body_max = UINT64_MAX, .start = wrong_method};
+static const struct http_handler foreign_handler = {.body_max = UINT64_MAX, .start = foreign_page};
+
+/* A browser says which page a request comes from; only pages of ours may move clocks and empty stores. */
+static bool from_foreign_page(struct http_request *req)
+{
+	struct slice origin = http_header_get(req, "origin");
+
+	return origin.at && (!slice_ends(origin, req->host) || req->host.len == 0);
+}
+
+const struct http_handler *admin_route(struct call *c, struct slice path)
+{
+	enum http_method method = c->req->method == METHOD_HEAD ? METHOD_GET : c->req->method;
+	const struct http_handler *fallback = &unknown_handler;
+
+	for (size_t i = 0; i < sizeof(doors) / sizeof(doors[0]); i++) {
+		if (!slice_is(path, doors[i].path))
+			continue;
+		c->operation = doors[i].operation;
+		if (from_foreign_page(c->req))
+			return &foreign_handler;
+		if (doors[i].method == method)
+			return doors[i].handler;
+		fallback = &wrong_method_handler;
+	}
+	return fallback;
+}

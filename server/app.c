@@ -1,0 +1,161 @@
+/* Where requests go, and what is written down about them. */
+#include "server/app.h"
+
+#include "protocol/http_fields.h"
+#include "server/admin/admin.h"
+#include "server/call.h"
+#include "server/ecr/ecr.h"
+#include "server/log.h"
+#include "server/registry/registry.h"
+
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static enum http_step nothing_here(struct http_request *req)
+{
+	return http_reply_text(req, 404,
+	    "Nothing is here. The registry API is under /v2/, the ECR API takes POST /, Drydock's own "
+	    "doors are under /_drydock/.");
+}
+
+static const struct http_handler nothing_handler = {.body_max = UINT64_MAX, .start = nothing_here};
+
+static const struct http_handler *route(struct http_request *req)
+{
+	struct call *c = call_new(req);
+	struct slice path = percent_decode(req->path, req->arena);
+
+	if (slice_is(path, "/v2") || slice_starts(path, slice_str("/v2/")))
+		return registry_route(c, path);
+	if (slice_is(path, "/") && req->method == METHOD_POST)
+		return ecr_route(c);
+	if (slice_starts(path, slice_str("/_drydock/")) || slice_is(path, "/metrics"))
+		return admin_route(c, path);
+	return &nothing_handler;
+}
+
+/*
+ * What the transport refuses by itself. A body that is too large is answered in the envelope of the API it
+ * came by; a head that could not be read belongs to neither.
+ */
+static void refuse(struct http_request *req, int status, const char *reason)
+{
+	struct call *c = call_of(req);
+
+	if (status != 413 || !c) {
+		http_reply_text(req, status, reason);
+		return;
+	}
+	call_fail(c, ERR_BODY_TOO_LARGE);
+	if (slice_starts(req->path, slice_str("/v2/")))
+		registry_error(c);
+	else
+		ecr_error(c);
+}
+
+/* The name by which an answer's error is known to clients, for the log. */
+static const char *error_name(const struct call *c)
+{
+	const struct error_entry *entry;
+
+	if (!c || c->error.code == ERR_NONE)
+		return NULL;
+	entry = error_entry(c->error.code);
+	if (!slice_starts(c->req->path, slice_str("/v2")))
+		return entry->exception;
+	return entry->registry_code ? entry->registry_code : "UNAUTHORIZED";
+}
+
+static void finished(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct log_request line = {
+	    .operation = c ? c->operation : NULL,
+	    .method = req->method_name,
+	    .target = req->target,
+	    .error = error_name(c),
+	    .status = req->aborted && req->reply.status == 0 ? 499 : req->reply.status,
+	    .bytes_in = req->bytes_in,
+	    .bytes_out = req->bytes_out,
+	    .duration_us = req->ended_us - req->started_us,
+	};
+
+	if (c) {
+		line.repository = c->repository.name;
+		line.reference = c->reference;
+		line.request_id = c->request_id;
+		if (c->error.code == ERR_STORAGE_FAILED || c->error.code == ERR_STORAGE_FULL)
+			line.cause = c->error.detail;
+	}
+	log_request(&line);
+	if (c && c->release)
+		c->release(c);
+}
+
+static void *loop_start(struct http_loop *loop)
+{
+	struct app *app = http_server_user(http_loop_server(loop));
+	struct app_loop *state = calloc(1, sizeof(*state));
+	struct err err;
+
+	if (!state)
+		abort();
+	state->app = app;
+	state->reader = store_reader_open(app->store, &err);
+	if (!state->reader) {
+		log_say(LOG_LEVEL_ERROR, "%s", err.text);
+		exit(1);
+	}
+	RAND_bytes((unsigned char *)&state->random, sizeof(state->random));
+	return state;
+}
+
+static void loop_stop(struct http_loop *loop, void *user)
+{
+	struct app_loop *state = user;
+
+	(void)loop;
+	store_reader_close(state->reader);
+	free(state);
+}
+
+bool app_start(struct app *app, const struct config *config, struct store *store, struct err *err)
+{
+	bool v6 = strchr(config->listen_host, ':') != NULL;
+	struct http_options options = {
+	    .host = config->listen_host,
+	    .port = config->listen_port,
+	    .threads = config->threads,
+	    .max_connections = config->max_connections,
+	    .user = app,
+	    .loop_start = loop_start,
+	    .loop_stop = loop_stop,
+	    .route = route,
+	    .refuse = refuse,
+	    .finished = finished,
+	};
+
+	*app = (struct app){.config = config, .store = store};
+	app->http = http_server_new(&options, err->text, sizeof(err->text));
+	if (!app->http)
+		return false;
+	snprintf(app->authority, sizeof(app->authority), v6 ? "[%s]:%u" : "%s:%u",
+	    config->listen_host, (unsigned)http_server_port(app->http));
+	if (http_server_start(app->http, err->text, sizeof(err->text)))
+		return true;
+	http_server_free(app->http);
+	return false;
+}
+
+void app_stop(struct app *app, int grace_ms)
+{
+	http_server_stop(app->http, (uint32_t)grace_ms);
+	http_server_free(app->http);
+	app->http = NULL;
+}
+
+uint16_t app_port(const struct app *app)
+{
+	return http_server_port(app->http);
+}

@@ -1,0 +1,38 @@
+/*
+ * The application: what the transport's requests are given to.
+ *
+ *	http -> app_route -> registry | ecr | admin
+ *
+ * One struct app per process, constant after app_start; each event loop has a struct app_loop with the
+ * read connection of its thread.
+ */
+#ifndef DRYDOCK_SERVER_APP_H
+#define DRYDOCK_SERVER_APP_H
+
+#include "server/config.h"
+#include "server/http/http.h"
+#include "storage/store.h"
+
+struct app {
+	const struct config *config;
+	struct store *store;
+	struct http_server *http;
+	char authority[300]; /* "127.0.0.1:5001": what we listen on, for a request without Host */
+	int64_t started_ms;  /* monotonic */
+};
+
+/* What belongs to one loop's thread. */
+struct app_loop {
+	struct app *app;
+	struct store_reader *reader;
+	uint64_t random; /* state of the request ids' generator */
+};
+
+/* Starts to listen and serve in the background; false with *err filled. */
+bool app_start(struct app *app, const struct config *config, struct store *store, struct err *err);
+/* Finishes what runs (grace_ms at most), closes every connection, joins the threads. */
+void app_stop(struct app *app, int grace_ms);
+/* The port listened on, once started. */
+uint16_t app_port(const struct app *app);
+
+#endif

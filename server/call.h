@@ -1,0 +1,84 @@
+/*
+ * A call: one request as the registry, the ECR API and the administration see it.
+ *
+ * Made in the request's arena when the request is routed, gone with the request. Handlers keep what they
+ * need in it, submit storage jobs through it, and never free anything.
+ *
+ *	static enum http_step created(struct call *c);
+ *
+ *	static enum http_step create(struct call *c)
+ *	{
+ *		struct repository_create *job = arena_zalloc(c->arena, sizeof(*job));
+ *
+ *		...
+ *		call_await(c, &job->job, job, created);
+ *		repository_create_submit(c->app->store, job);
+ *		return HTTP_WAIT;
+ *	}
+ *
+ * All of it runs on the loop that owns the connection.
+ */
+#ifndef DRYDOCK_SERVER_CALL_H
+#define DRYDOCK_SERVER_CALL_H
+
+#include "protocol/errors.h"
+#include "protocol/names.h"
+#include "server/app.h"
+#include "storage/image.h"
+
+struct call;
+typedef enum http_step call_step(struct call *c);
+
+struct call {
+	struct app *app;
+	struct http_request *req;
+	struct store_reader *reader;
+	struct arena *arena;
+
+	/* whose registry is meant, and who asks */
+	struct slice account, region;
+	struct slice principal; /* an ARN */
+
+	/* what is asked, for handlers, errors and the log */
+	const char *operation; /* "PutManifest", "CreateRepository" */
+	struct repository_key repository; /* name absent until known */
+	struct slice reference;           /* tag, digest or upload id as it was written; absent: none */
+	struct error error;
+	char request_id[UUID_TEXT_LEN + 1];
+
+	/* waiting for a job */
+	struct store_job *job;
+	void *job_data; /* the typed job that embeds it */
+	call_step *next;
+	struct http_task task;
+
+	const void *route; /* the API's own entry for this operation */
+	void *state;       /* the handler's own, in the arena */
+	void (*release)(struct call *c); /* frees what is not the arena's; NULL: nothing */
+};
+
+/* The call of a request, NULL before it was routed. */
+struct call *call_of(struct http_request *req);
+struct call *call_new(struct http_request *req);
+
+int64_t call_now_ms(const struct call *c);
+
+/*
+ * Sets the call's error, with the facts known here (registry, repository); returns it to be completed.
+ * What storage said of an error (its digests, detail) is kept when the code is the same.
+ */
+struct error *call_fail(struct call *c, enum error_code code);
+struct error *call_fail_parameter(struct call *c, const char *member, const char *constraint);
+
+/*
+ * To be called before a job is submitted, whose done it takes: when the job is finished, next runs on this
+ * loop, with c->error holding the job's outcome. Return HTTP_WAIT after submitting.
+ */
+void call_await(struct call *c, struct store_job *job, void *data, call_step *next);
+
+/* The address under which this call's registry was reached: "localhost:5001", or ECR's own form. */
+struct slice call_registry_host(struct call *c);
+/* The same with its scheme: "http://localhost:5001". */
+struct slice call_registry_url(struct call *c);
+
+#endif

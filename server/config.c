@@ -1,0 +1,293 @@
+/* The option table. To add an option: a field in struct config, a setter, a line in options[]. */
+#include "server/config.h"
+
+#include "protocol/names.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct option {
+	const char *name;  /* without the dashes */
+	const char *value; /* NULL: a flag */
+	bool (*set)(struct config *c, const char *value);
+	const char *expects; /* completes "--name expects ..." */
+	const char *help;
+};
+
+static bool copy_text(char *to, size_t room, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len == 0 || len >= room)
+		return false;
+	memcpy(to, value, len + 1);
+	return true;
+}
+
+static bool number(const char *value, unsigned max, unsigned *out)
+{
+	unsigned long long n;
+
+	if (!slice_to_u64(slice_str(value), &n) || n > max)
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
+/* The index of value in names[], or -1. */
+static int choice(const char *value, const char *const *names)
+{
+	for (int i = 0; names[i]; i++)
+		if (strcmp(value, names[i]) == 0)
+			return i;
+	return -1;
+}
+
+/* HOST:PORT, with an IPv6 host in brackets. */
+static bool set_listen(struct config *c, const char *value)
+{
+	const char *colon = strrchr(value, ':');
+	size_t len = colon ? (size_t)(colon - value) : 0;
+	unsigned port;
+
+	if (!colon || !number(colon + 1, 65535, &port))
+		return false;
+	if (len >= 2 && value[0] == '[' && value[len - 1] == ']') {
+		value++;
+		len -= 2;
+	}
+	if (len == 0 || len >= sizeof(c->listen_host))
+		return false;
+	memcpy(c->listen_host, value, len);
+	c->listen_host[len] = '\0';
+	c->listen_port = (uint16_t)port;
+	return true;
+}
+
+static bool set_data(struct config *c, const char *value)
+{
+	return copy_text(c->data, sizeof(c->data), value);
+}
+
+static bool set_ephemeral(struct config *c, const char *value)
+{
+	static const char *const names[] = {"0", "false", "no", "1", "true", "yes", NULL};
+	int i = value ? choice(value, names) : 3;
+
+	if (i < 0)
+		return false;
+	c->ephemeral = i >= 3;
+	return true;
+}
+
+static bool set_auth(struct config *c, const char *value)
+{
+	static const char *const names[] = {"token", "open", NULL};
+	int i = choice(value, names);
+
+	if (i < 0)
+		return false;
+	c->auth = (enum auth_mode)i;
+	return true;
+}
+
+static bool set_addresses(struct config *c, const char *value)
+{
+	static const char *const names[] = {"reached", "ecr", "localhost", NULL};
+	int i = choice(value, names);
+
+	if (i < 0)
+		return false;
+	c->addresses = (enum address_form)i;
+	return true;
+}
+
+static bool set_account(struct config *c, const char *value)
+{
+	return account_id_valid(slice_str(value)) &&
+	    copy_text(c->account, sizeof(c->account), value);
+}
+
+static bool set_region(struct config *c, const char *value)
+{
+	return region_valid(slice_str(value)) && copy_text(c->region, sizeof(c->region), value);
+}
+
+static bool set_threads(struct config *c, const char *value)
+{
+	return number(value, 256, &c->threads) && c->threads > 0;
+}
+
+static bool set_max_connections(struct config *c, const char *value)
+{
+	return number(value, 1000000, &c->max_connections) && c->max_connections > 0;
+}
+
+static bool set_log_level(struct config *c, const char *value)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug", NULL};
+	int i = choice(value, names);
+
+	if (i < 0)
+		return false;
+	c->log_level = (enum log_level)i;
+	return true;
+}
+
+static bool set_log_format(struct config *c, const char *value)
+{
+	static const char *const names[] = {"text", "json", NULL};
+	int i = choice(value, names);
+
+	if (i < 0)
+		return false;
+	c->log_format = (enum log_format)i;
+	return true;
+}
+
+static const struct option options[] = {
+    {"listen", "HOST:PORT", set_listen, "an address and port, such as 127.0.0.1:5001",
+	"where to listen (default 127.0.0.1:5001; port 0 picks a free one)"},
+    {"data", "DIR", set_data, "a folder",
+	"the data folder (default $XDG_DATA_HOME/drydock, else ~/.local/share/drydock)"},
+    {"ephemeral", NULL, set_ephemeral, "true or false",
+	"keep everything in a temporary folder, without flushes, and remove it on exit"},
+    {"auth", "MODE", set_auth, "token or open",
+	"token: like ECR, the registry wants GetAuthorizationToken's token (default); open: nothing is asked"},
+    {"addresses", "FORM", set_addresses, "reached, ecr or localhost",
+	"form of repositoryUri and proxyEndpoint: the address the client used (default), ECR's own, or "
+	"ACCOUNT.dkr.ecr.REGION.localhost"},
+    {"account", "ID", set_account, "twelve digits", "the default account (default 000000000000)"},
+    {"region", "NAME", set_region, "a region's name, such as eu-west-1",
+	"the default region (default us-east-1)"},
+    {"threads", "N", set_threads, "a number from 1 to 256",
+	"threads that serve connections (default: one per core)"},
+    {"max-connections", "N", set_max_connections, "a number from 1 to 1000000",
+	"connections in all; further ones are answered 503 (default 10000)"},
+    {"log-level", "LEVEL", set_log_level, "error, warn, info or debug",
+	"what to write to standard error: info is one line a request (default)"},
+    {"log-format", "FORMAT", set_log_format, "text or json", "how to write it (default text)"},
+};
+
+enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
+
+const char *config_option_name(size_t index)
+{
+	return index < OPTION_COUNT ? options[index].name : NULL;
+}
+
+void config_usage(FILE *out)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const struct option *o = &options[i];
+		char left[64];
+
+		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->value ? " " : "",
+		    o->value ? o->value : "");
+		fprintf(out, "  %-24s %s\n", left, o->help);
+	}
+	fputs("\nEach option can be given in the environment too: --log-level as DRYDOCK_LOG_LEVEL.\n", out);
+}
+
+/* "log-level" -> "DRYDOCK_LOG_LEVEL" */
+static const char *environment_name(const struct option *o, char name[64])
+{
+	size_t len = (size_t)snprintf(name, 64, "DRYDOCK_%s", o->name);
+
+	for (size_t i = 0; i < len; i++)
+		name[i] = name[i] == '-' ? '_' : (char)toupper((unsigned char)name[i]);
+	return name;
+}
+
+static bool read_environment(struct config *config, char *why, size_t why_len)
+{
+	char name[64];
+
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		const char *value = getenv(environment_name(&options[i], name));
+
+		if (value && *value && !options[i].set(config, value)) {
+			snprintf(why, why_len, "%s expects %s, not \"%.100s\"", name,
+			    options[i].expects, value);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* The option that argument ("--name" or "--name=value") means, or NULL. */
+static const struct option *find_option(const char *argument)
+{
+	size_t len = strcspn(argument, "=");
+
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (len > 2 && strncmp(argument, "--", 2) == 0 &&
+		    slice_eq(slice_of(argument + 2, len - 2), slice_str(options[i].name)))
+			return &options[i];
+	return NULL;
+}
+
+static bool read_arguments(struct config *config, int argc, char **argv, char *why, size_t why_len)
+{
+	for (int i = 0; i < argc; i++) {
+		const struct option *o = find_option(argv[i]);
+		const char *equals = strchr(argv[i], '=');
+		const char *value = equals ? equals + 1 : NULL;
+
+		if (!o) {
+			snprintf(why, why_len,
+			    "there is no option \"%.100s\": see drydock serve --help", argv[i]);
+			return false;
+		}
+		if (o->value && !value)
+			value = ++i < argc ? argv[i] : NULL;
+		if (o->value && !value) {
+			snprintf(why, why_len, "--%s expects %s after it", o->name, o->expects);
+			return false;
+		}
+		if (!o->set(config, value)) {
+			snprintf(why, why_len, "--%s expects %s, not \"%.100s\"", o->name,
+			    o->expects, value);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool default_data_folder(struct config *config, char *why, size_t why_len)
+{
+	const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	int len = -1;
+
+	if (base && *base == '/')
+		len = snprintf(config->data, sizeof(config->data), "%s/drydock", base);
+	else if (home && *home)
+		len = snprintf(config->data, sizeof(config->data), "%s/.local/share/drydock", home);
+	if (len > 0 && (size_t)len < sizeof(config->data))
+		return true;
+	snprintf(why, why_len,
+	    "there is no home folder to keep the data in: name one with --data, or use --ephemeral");
+	return false;
+}
+
+bool config_read(struct config *config, int argc, char **argv, char *why, size_t why_len)
+{
+	*config = (struct config){
+	    .listen_host = "127.0.0.1",
+	    .listen_port = 5001,
+	    .account = "000000000000",
+	    .region = "us-east-1",
+	    .max_connections = 10000,
+	    .log_level = LOG_LEVEL_INFO,
+	};
+	if (!read_environment(config, why, why_len) ||
+	    !read_arguments(config, argc, argv, why, why_len))
+		return false;
+	if (config->ephemeral && config->data[0]) {
+		snprintf(why, why_len,
+		    "--data and --ephemeral exclude each other: an ephemeral server keeps nothing");
+		return false;
+	}
+	return config->ephemeral || config->data[0] || default_data_folder(config, why, why_len);
+}

@@ -1,0 +1,46 @@
+/*
+ * The program's options: one table, read from the command line and the environment.
+ *
+ * Every option of `drydock serve` is an entry of the table in config.c: --name VALUE, or DRYDOCK_NAME in
+ * the environment; the command line wins. Read once at start, constant afterwards.
+ */
+#ifndef DRYDOCK_SERVER_CONFIG_H
+#define DRYDOCK_SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum auth_mode { AUTH_TOKEN, AUTH_OPEN };
+enum address_form { ADDRESS_REACHED, ADDRESS_ECR, ADDRESS_LOCALHOST };
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+struct config {
+	char listen_host[256];
+	uint16_t listen_port; /* 0: any free one */
+	char data[4096];      /* empty: the default folder */
+	bool ephemeral;
+	enum auth_mode auth;
+	enum address_form addresses;
+	char account[13];
+	char region[26];
+	unsigned threads; /* 0: one per core */
+	unsigned max_connections;
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+/*
+ * Fills *config from defaults, the environment and argv (the words after "serve"). On a fault writes one
+ * sentence that names the option and the mend to `why` and returns false.
+ */
+bool config_read(struct config *config, int argc, char **argv, char *why, size_t why_len);
+
+/* The options with their meanings, for --help. */
+void config_usage(FILE *out);
+
+/* Walks the table, for tests and documentation: NULL past the last. */
+const char *config_option_name(size_t index);
+
+#endif

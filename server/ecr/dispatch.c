@@ -1,0 +1,211 @@
+/*
+ * From a POST to an operation: X-Amz-Target names it, the model checks its body, its function answers.
+ * The table holds what this version does; the rest of the model answers, in words, that it does not.
+ */
+#include "server/ecr/ecr_internal.h"
+
+#include "server/identity.h"
+
+struct operation {
+	const char *name;
+	call_step *run;
+};
+
+/* Sorted by name. */
+static const struct operation operations[] = {
+    {"BatchDeleteImage", op_batch_delete_image},
+    {"BatchGetImage", op_batch_get_image},
+    {"CreateRepository", op_create_repository},
+    {"DeleteRepository", op_delete_repository},
+    {"DescribeImages", op_describe_images},
+    {"DescribeRepositories", op_describe_repositories},
+    {"GetAuthorizationToken", op_get_authorization_token},
+    {"ListImages", op_list_images},
+    {"PutImage", op_put_image},
+};
+
+enum { OPERATION_COUNT = sizeof(operations) / sizeof(operations[0]) };
+
+/* The largest body: a manifest of 4 MiB, every byte of it escaped as \u00xx, and the members around it. */
+enum { BODY_MAX = 26 * 1024 * 1024 };
+
+/* A call's own part of the API. */
+struct ecr_call {
+	const struct model_operation *model;
+	const struct operation *operation;
+	cJSON *input;
+	struct buf out;
+	struct json_writer writer;
+};
+
+static struct ecr_call *ecr_call_of(const struct call *c)
+{
+	return c->state;
+}
+
+const cJSON *ecr_input(const struct call *c)
+{
+	return ecr_call_of(c)->input;
+}
+
+static void release(struct call *c)
+{
+	cJSON_Delete(ecr_call_of(c)->input);
+}
+
+struct json_writer *ecr_begin(struct call *c)
+{
+	struct ecr_call *e = ecr_call_of(c);
+
+	buf_init(&e->out, c->arena, ECR_ANSWER_MAX, 1024);
+	json_begin(&e->writer, &e->out);
+	json_object(&e->writer);
+	return &e->writer;
+}
+
+static void send(struct call *c, int status, struct slice body)
+{
+	http_reply(c->req, status);
+	http_reply_header(c->req, "Content-Type", slice_str("application/x-amz-json-1.1"));
+	http_reply_header(c->req, "x-amzn-RequestId", slice_of(c->request_id, UUID_TEXT_LEN));
+	http_reply_body(c->req, body);
+}
+
+enum http_step ecr_reply(struct call *c)
+{
+	struct ecr_call *e = ecr_call_of(c);
+
+	json_object_end(&e->writer);
+	if (e->out.overflow) {
+		call_fail(c, ERR_LIMIT_EXCEEDED)->detail =
+		    slice_str("The answer would be larger than 64 MiB. Ask for fewer items at a time.");
+		return ecr_error(c);
+	}
+	send(c, 200, buf_slice(&e->out));
+	return HTTP_DONE;
+}
+
+enum http_step ecr_error(struct call *c)
+{
+	const struct error_entry *entry = error_entry(c->error.code);
+	struct slice message = error_message(&c->error, c->arena);
+	struct json_writer w;
+	struct buf out;
+
+	buf_init(&out, c->arena, ECR_ANSWER_MAX, 256);
+	json_begin(&w, &out);
+	json_object(&w);
+	json_put_cstr(&w, "__type", entry->exception);
+	if (message.len)
+		json_put_str(&w, "message", message);
+	json_object_end(&w);
+	send(c, entry->api_status, buf_slice(&out));
+	return HTTP_DONE;
+}
+
+enum http_step ecr_fail(struct call *c, enum error_code code)
+{
+	call_fail(c, code);
+	return ecr_error(c);
+}
+
+static const struct operation *find_operation(struct slice name)
+{
+	size_t low = 0, high = OPERATION_COUNT;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = slice_cmp(name, slice_str(operations[middle].name));
+
+		if (order == 0)
+			return &operations[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+/* The operation's name behind "PREFIX.", absent when the target has another prefix. */
+static struct slice target_of(struct slice target, const struct model *model)
+{
+	struct slice prefix = slice_str(model->target_prefix);
+
+	if (!slice_starts(target, prefix) || target.len <= prefix.len || target.at[prefix.len] != '.')
+		return (struct slice){0};
+	return slice_skip(target, prefix.len + 1);
+}
+
+/* Finds what X-Amz-Target asks for; false with c->error set. */
+static bool find_target(struct call *c, struct ecr_call *e)
+{
+	struct slice target = http_header_get(c->req, "x-amz-target");
+	struct slice name = target_of(target, &model_ecr);
+
+	e->model = name.at ? model_find(&model_ecr, name) : NULL;
+	if (e->model) {
+		c->operation = e->model->name;
+		e->operation = find_operation(name);
+		if (!e->operation)
+			call_fail(c, ERR_OPERATION_NOT_OFFERED)->detail = name;
+		return e->operation != NULL;
+	}
+	name = target_of(target, &model_ecr_public);
+	if (name.at && model_find(&model_ecr_public, name))
+		call_fail(c, ERR_OPERATION_NOT_OFFERED)->detail = target;
+	else
+		call_fail(c, ERR_UNKNOWN_OPERATION);
+	return false;
+}
+
+/* An empty body stands for {}. */
+static bool read_input(struct call *c, struct ecr_call *e)
+{
+	struct slice body = c->req->body;
+
+	e->input = json_parse(body.len ? body : slice_str("{}"));
+	if (!cJSON_IsObject(e->input)) {
+		call_fail(c, ERR_SERIALIZATION);
+		return false;
+	}
+	if (!e->model->input || model_check(e->model->input, e->input, c->arena, &c->error))
+		return true;
+	call_fail(c, c->error.code);
+	return false;
+}
+
+static enum http_step run(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct ecr_call *e = ecr_call_of(c);
+
+	if (!read_input(c, e))
+		return ecr_error(c);
+	ecr_read_repository(c);
+	return e->operation->run(c);
+}
+
+static enum http_step refuse(struct http_request *req)
+{
+	return ecr_error(call_of(req));
+}
+
+static const struct http_handler operation_handler = {.body_max = BODY_MAX, .end = run};
+static const struct http_handler refusal = {.body_max = UINT64_MAX, .start = refuse};
+
+const struct http_handler *ecr_route(struct call *c)
+{
+	struct ecr_call *e = arena_zalloc(c->arena, sizeof(*e));
+	struct slice service;
+	bool known;
+
+	c->state = e;
+	c->release = release;
+	known = identify_api(c, &service);
+	if (known && slice_is(service, "sts") && !http_header_get(c->req, "x-amz-target").at)
+		return &ecr_sts;
+	if (!known || !find_target(c, e))
+		return &refusal;
+	return &operation_handler;
+}

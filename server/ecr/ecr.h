@@ -1,0 +1,15 @@
+/*
+ * The ECR control-plane API (AWS JSON 1.1) and sts:GetCallerIdentity (AWS Query), both at POST /.
+ */
+#ifndef DRYDOCK_SERVER_ECR_H
+#define DRYDOCK_SERVER_ECR_H
+
+#include "server/call.h"
+
+/* The handler for a POST to /. */
+const struct http_handler *ecr_route(struct call *c);
+
+/* Answers with c->error as AWS JSON. */
+enum http_step ecr_error(struct call *c);
+
+#endif

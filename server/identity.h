@@ -1,0 +1,21 @@
+/*
+ * Who asks, and whose registry is meant: account, region and principal of a call.
+ *
+ * An ECR host name wins; then, on the API, the region of the credential scope and the account of the
+ * access key (the key itself when it is twelve digits); on the registry, what the token seals; else
+ * the defaults (ecr-behaviour 6.1, 7; ARCHITECTURE.md "Identity").
+ */
+#ifndef DRYDOCK_SERVER_IDENTITY_H
+#define DRYDOCK_SERVER_IDENTITY_H
+
+#include "server/call.h"
+
+/*
+ * Both fill account, region and principal, and return false with c->error set when the mode of access
+ * refuses: ERR_NOT_AUTHORIZED or ERR_TOKEN_EXPIRED here,
+ */
+bool identify_registry(struct call *c);
+/* ERR_MISSING_AUTHENTICATION or ERR_INCOMPLETE_SIGNATURE here. service gets the scope's service name. */
+bool identify_api(struct call *c, struct slice *service);
+
+#endif

@@ -1,0 +1,59 @@
+/* drydock: the program. Everything is in its verbs. */
+#include "server/config.h"
+#include "server/verbs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int verb_version(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	puts("drydock " DRYDOCK_VERSION);
+	return 0;
+}
+
+static int verb_help(int argc, char **argv);
+
+static const struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} verbs[] = {
+    {"serve", verb_serve, "serve the registry and the ECR API (drydock serve --help: its options)"},
+    {"health", verb_health, "ask a running server whether it is well (exit code 0: yes)"},
+    {"version", verb_version, "print the version"},
+    {"help", verb_help, "print this"},
+};
+
+enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
+
+static void usage(FILE *out)
+{
+	fputs("drydock, a local Amazon ECR\n\nusage: drydock VERB [OPTION]...\n\n", out);
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+}
+
+static int verb_help(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	usage(stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	if (strcmp(name, "--version") == 0)
+		name = "version";
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return verbs[i].run(argc - 2, argv + 2);
+	if (*name)
+		fprintf(stderr, "drydock: there is no verb \"%.100s\"\n\n", name);
+	usage(stderr);
+	return 2;
+}

@@ -1,0 +1,157 @@
+/*
+ * PUT, GET, HEAD and DELETE of /v2/{name}/manifests/{reference}. OCI distribution-spec "Pushing
+ * manifests", "Pulling manifests"; ecr-behaviour 6.6.
+ */
+#include "server/registry/registry_internal.h"
+
+#include "protocol/names.h"
+
+/* A reference is a digest when it holds a colon, else a tag; false with c->error set. */
+static bool read_reference(struct call *c, struct image_id *id)
+{
+	*id = (struct image_id){0};
+	if (memchr(c->reference.at, ':', c->reference.len))
+		return registry_digest(c, c->reference, &id->digest);
+	id->tag = c->reference;
+	if (tag_valid(id->tag))
+		return true;
+	call_fail(c, ERR_REFERENCE_INVALID)->tag = id->tag;
+	return false;
+}
+
+/* ---- PUT ---- */
+
+static enum http_step put_done(struct call *c)
+{
+	struct image_put *job = c->job_data;
+	char *text = arena_alloc(c->arena, DIGEST_TEXT_MAX);
+	char *subject = arena_alloc(c->arena, DIGEST_TEXT_MAX);
+
+	if (c->error.code != ERR_NONE)
+		return registry_error(c);
+	registry_reply(c, 201);
+	http_reply_headerf(c->req, "Location", "/v2/%.*s/manifests/%.*s",
+	    SLICE_ARG(c->repository.name), SLICE_ARG(digest_format(&job->digest, text)));
+	registry_digest_header(c, &job->digest);
+	if (job->parsed->subject.digest.algorithm != DIGEST_NONE)
+		http_reply_header(c->req, "OCI-Subject",
+		    digest_format(&job->parsed->subject.digest, subject));
+	return HTTP_DONE;
+}
+
+/* The digest of the body; false with c->error set when the reference is another one. */
+static bool compute_digest(struct call *c, const struct image_id *id, struct digest *digest)
+{
+	enum digest_algorithm algorithm =
+	    id->tag.at ? DIGEST_SHA256 : (enum digest_algorithm)id->digest.algorithm;
+
+	digest_compute(algorithm, c->req->body, digest);
+	if (id->tag.at || digest_eq(digest, &id->digest))
+		return true;
+	call_fail(c, ERR_MANIFEST_DIGEST_MISMATCH)->digest = c->reference;
+	return false;
+}
+
+static bool parse_manifest(struct call *c, struct manifest *out)
+{
+	struct slice why = {0};
+
+	if (manifest_parse(c->req->body, http_header_get(c->req, "content-type"), c->arena, out,
+		&why) == MANIFEST_OK)
+		return true;
+	call_fail(c, ERR_MANIFEST_INVALID)->detail = why;
+	return false;
+}
+
+static enum http_step put_manifest(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct image_put *job = arena_zalloc(c->arena, sizeof(*job));
+	struct manifest *parsed = arena_zalloc(c->arena, sizeof(*parsed));
+	struct image_id *id = arena_zalloc(c->arena, sizeof(*id));
+
+	if (!read_reference(c, id) || !parse_manifest(c, parsed) ||
+	    !compute_digest(c, id, &job->digest))
+		return registry_error(c);
+	job->key = c->repository;
+	job->manifest = req->body;
+	job->parsed = parsed;
+	job->tags = &id->tag;
+	job->tag_count = id->tag.at ? 1 : 0;
+	call_await(c, &job->job, job, put_done);
+	image_put_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+const struct http_handler registry_manifest_put = {
+    .body_max = MANIFEST_BYTES_MAX,
+    .end = put_manifest,
+};
+
+/* ---- GET, HEAD ---- */
+
+static enum http_step get_manifest(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	bool get = req->method == METHOD_GET;
+	struct stored_manifest manifest;
+	enum error_code code;
+	struct image_id id;
+
+	if (!read_reference(c, &id))
+		return registry_error(c);
+	code = manifest_read(c->reader, &c->repository, &id, get, c->arena, &manifest);
+	if (code != ERR_NONE)
+		return registry_fail(c, code);
+	registry_reply(c, 200);
+	http_reply_header(req, "Content-Type", manifest.media_type);
+	registry_digest_header(c, &manifest.digest);
+	if (!get) {
+		http_reply_length(req, manifest.size);
+		return HTTP_DONE;
+	}
+	http_reply_body(req, manifest.bytes);
+	image_note_pull(c->app->store, &manifest);
+	return HTTP_DONE;
+}
+
+const struct http_handler registry_manifest_get = {.end = get_manifest};
+
+/* ---- DELETE ---- */
+
+static enum http_step delete_done(struct call *c)
+{
+	struct image_delete *job = c->job_data;
+	const struct image_delete_item *item = &job->items[0];
+
+	if (c->error.code != ERR_NONE)
+		return registry_error(c);
+	switch (item->result) {
+	case IMAGE_DELETED:
+		registry_reply(c, 202);
+		return HTTP_DONE;
+	case IMAGE_REFERENCED:
+		call_fail(c, ERR_IMAGE_REFERENCED)->digests = item->parents;
+		return registry_error(c);
+	default:
+		return registry_fail(c, ERR_MANIFEST_UNKNOWN);
+	}
+}
+
+/* By tag the tag alone goes, as BatchDeleteImage does it; by digest the image with all its tags. */
+static enum http_step delete_manifest(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct image_delete *job = arena_zalloc(c->arena, sizeof(*job));
+
+	job->items = arena_zalloc(c->arena, sizeof(*job->items));
+	job->count = 1;
+	if (!read_reference(c, &job->items[0].id))
+		return registry_error(c);
+	job->key = c->repository;
+	call_await(c, &job->job, job, delete_done);
+	image_delete_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+const struct http_handler registry_manifest_delete = {.end = delete_manifest};

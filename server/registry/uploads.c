@@ -1,0 +1,288 @@
+/*
+ * Blob uploads: POST, PATCH, PUT, GET, DELETE under /v2/{name}/blobs/uploads/. OCI distribution-spec
+ * "Pushing blobs"; ecr-behaviour 6.4.
+ *
+ * While a request holds an upload session it is c->state; whoever takes it over (a job, abandon) clears
+ * that, so that abort knows what is left to give back.
+ */
+#include "server/registry/registry_internal.h"
+
+#include "protocol/http_fields.h"
+#include "protocol/names.h"
+#include "storage/upload.h"
+
+/* The largest layer ECR takes: 52,000 MiB (ecr-behaviour 9). */
+#define LAYER_BYTES_MAX (52000ull * 1024 * 1024)
+
+static void give_back(struct http_request *req)
+{
+	struct call *c = call_of(req);
+
+	if (c->state)
+		upload_abandon(c->state);
+	c->state = NULL;
+}
+
+/* Answers with the error, the session given back. */
+static enum http_step refuse(struct call *c)
+{
+	give_back(c->req);
+	return registry_error(c);
+}
+
+static void session_headers(struct call *c, struct slice id, uint64_t size)
+{
+	http_reply_headerf(c->req, "Location", "/v2/%.*s/blobs/uploads/%.*s",
+	    SLICE_ARG(c->repository.name), SLICE_ARG(id));
+	http_reply_headerf(
+	    c->req, "Range", "0-%llu", (unsigned long long)(size > 0 ? size - 1 : 0));
+	http_reply_header(c->req, "Docker-Upload-UUID", id);
+}
+
+/* 416 says where the upload stands, so that the client can go on from there. */
+static enum http_step refuse_chunk(struct call *c, uint64_t size)
+{
+	call_fail(c, ERR_UPLOAD_RANGE);
+	refuse(c);
+	session_headers(c, c->reference, size);
+	return HTTP_DONE;
+}
+
+static bool parse_id(struct call *c, uint8_t id[16])
+{
+	if (uuid_parse(c->reference, id))
+		return true;
+	call_fail(c, ERR_UPLOAD_UNKNOWN)->upload = c->reference;
+	return false;
+}
+
+/* Makes this request the holder of the session; false with c->error set. */
+static bool acquire(struct call *c, const uint8_t id[16])
+{
+	struct upload *upload;
+	enum error_code code = upload_acquire(c->app->store, c->reader, &c->repository, id, &upload);
+
+	if (code != ERR_NONE) {
+		call_fail(c, code)->upload = c->reference;
+		return false;
+	}
+	c->state = upload;
+	return true;
+}
+
+/* HTTP_GO when a Content-Range, where there is one, continues the upload; else the refusal. */
+static enum http_step check_chunk(struct call *c)
+{
+	struct slice header = http_header_get(c->req, "content-range");
+	uint64_t first, last, size = upload_size(c->state);
+
+	if (!header.at)
+		return HTTP_GO;
+	if (!http_content_range(header, &first, &last) || first != size)
+		return refuse_chunk(c, size);
+	if (c->req->content_length >= 0 && (uint64_t)c->req->content_length != last - first + 1)
+		return refuse_chunk(c, size);
+	return HTTP_GO;
+}
+
+static enum http_step append(struct http_request *req, struct slice piece)
+{
+	struct call *c = call_of(req);
+	enum error_code code = upload_append(c->state, piece);
+
+	if (code == ERR_NONE)
+		return HTTP_GO;
+	call_fail(c, code);
+	return refuse(c);
+}
+
+/* ---- the end of every form: the blob is verified and committed ---- */
+
+static enum http_step finished(struct call *c)
+{
+	struct upload_finish *job = c->job_data;
+	char *text = arena_alloc(c->arena, DIGEST_TEXT_MAX);
+
+	if (c->error.code != ERR_NONE)
+		return registry_error(c);
+	registry_reply(c, 201);
+	http_reply_headerf(c->req, "Location", "/v2/%.*s/blobs/%.*s", SLICE_ARG(c->repository.name),
+	    SLICE_ARG(digest_format(&job->digest, text)));
+	registry_digest_header(c, &job->digest);
+	return HTTP_DONE;
+}
+
+static bool read_digest(struct call *c, struct digest *digest)
+{
+	return registry_digest(c, registry_query(c, "digest"), digest);
+}
+
+static enum http_step finish(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct upload_finish *job = arena_zalloc(c->arena, sizeof(*job));
+
+	if (!read_digest(c, &job->digest))
+		return refuse(c);
+	job->upload = c->state;
+	c->state = NULL;
+	call_await(c, &job->job, job, finished);
+	upload_finish_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+/* ---- POST: a new session, or a whole blob at once with ?digest= ---- */
+
+static enum http_step session_made(struct call *c)
+{
+	struct upload_start *job = c->job_data;
+	char *id = arena_alloc(c->arena, UUID_TEXT_LEN + 1);
+	struct digest digest;
+
+	if (c->error.code != ERR_NONE)
+		return registry_error(c);
+	uuid_format(job->id, id);
+	c->reference = slice_of(id, UUID_TEXT_LEN);
+	if (!registry_query(c, "digest").at) {
+		registry_reply(c, 202);
+		session_headers(c, c->reference, 0);
+		return HTTP_DONE;
+	}
+	if (!read_digest(c, &digest) || !acquire(c, job->id))
+		return refuse(c);
+	upload_expect(c->state, (enum digest_algorithm)digest.algorithm);
+	return HTTP_GO;
+}
+
+static enum http_step make_session(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct upload_start *job = arena_zalloc(c->arena, sizeof(*job));
+	struct digest digest;
+
+	if (registry_query(c, "digest").at && !read_digest(c, &digest))
+		return registry_error(c);
+	job->key = c->repository;
+	call_await(c, &job->job, job, session_made);
+	upload_start_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+const struct http_handler registry_upload_start = {
+    .body_max = LAYER_BYTES_MAX,
+    .start = make_session,
+    .body = append,
+    .end = finish,
+    .abort = give_back,
+};
+
+/* ---- PATCH: a chunk, or docker's whole stream ---- */
+
+static enum http_step hold(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	uint8_t id[16];
+
+	if (!parse_id(c, id) || !acquire(c, id))
+		return registry_error(c);
+	return check_chunk(c);
+}
+
+static enum http_step parked(struct call *c)
+{
+	struct upload_park *job = c->job_data;
+
+	if (c->error.code != ERR_NONE)
+		return registry_error(c);
+	registry_reply(c, 202);
+	session_headers(c, c->reference, job->size);
+	return HTTP_DONE;
+}
+
+static enum http_step park(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct upload_park *job = arena_zalloc(c->arena, sizeof(*job));
+
+	job->upload = c->state;
+	c->state = NULL;
+	call_await(c, &job->job, job, parked);
+	upload_park_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+const struct http_handler registry_upload_patch = {
+    .body_max = LAYER_BYTES_MAX,
+    .start = hold,
+    .body = append,
+    .end = park,
+    .abort = give_back,
+};
+
+/* ---- PUT: the last chunk (or the whole blob, or nothing), then the digest ---- */
+
+static enum http_step hold_for_finish(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct digest digest;
+	uint8_t id[16];
+
+	if (!parse_id(c, id) || !read_digest(c, &digest) || !acquire(c, id))
+		return registry_error(c);
+	upload_expect(c->state, (enum digest_algorithm)digest.algorithm);
+	return check_chunk(c);
+}
+
+const struct http_handler registry_upload_put = {
+    .body_max = LAYER_BYTES_MAX,
+    .start = hold_for_finish,
+    .body = append,
+    .end = finish,
+    .abort = give_back,
+};
+
+/* ---- GET and DELETE ---- */
+
+static enum http_step status(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	enum error_code code;
+	uint64_t size = 0;
+	uint8_t id[16];
+
+	if (!parse_id(c, id))
+		return registry_error(c);
+	code = upload_stat(c->reader, &c->repository, id, &size);
+	if (code != ERR_NONE) {
+		call_fail(c, code)->upload = c->reference;
+		return registry_error(c);
+	}
+	registry_reply(c, 204);
+	session_headers(c, c->reference, size);
+	return HTTP_DONE;
+}
+
+const struct http_handler registry_upload_status = {.end = status};
+
+static enum http_step cancelled(struct call *c)
+{
+	if (c->error.code != ERR_NONE)
+		return registry_error(c);
+	registry_reply(c, 204);
+	return HTTP_DONE;
+}
+
+static enum http_step cancel(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct upload_cancel *job = arena_zalloc(c->arena, sizeof(*job));
+
+	if (!parse_id(c, job->id))
+		return registry_error(c);
+	job->key = c->repository;
+	call_await(c, &job->job, job, cancelled);
+	upload_cancel_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+const struct http_handler registry_upload_cancel = {.end = cancel};

@@ -1,0 +1,117 @@
+/* drydock serve: open the store, listen, wait for a signal, finish. */
+#include "server/app.h"
+#include "server/log.h"
+#include "server/verbs.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* How long running requests may go on after the first signal. */
+enum { GRACE_MS = 10000 };
+
+static bool wants_help(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static void exit_at_once(int signal)
+{
+	(void)signal;
+	_exit(1);
+}
+
+/* SIGINT and SIGTERM are taken by sigwait in this thread; no other thread may see them. */
+static void block_signals(sigset_t *stop)
+{
+	sigemptyset(stop);
+	sigaddset(stop, SIGINT);
+	sigaddset(stop, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, stop, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* From here on a further signal ends the process, whatever still runs. */
+static void arm_second_signal(const sigset_t *stop)
+{
+	struct sigaction action = {.sa_handler = exit_at_once};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	pthread_sigmask(SIG_UNBLOCK, stop, NULL);
+}
+
+/* For a person at a terminal: the four commands with which to try it. */
+static void print_first_steps(const struct app *app)
+{
+	const char *at = app->authority;
+
+	printf("\nTry it from another terminal:\n\n"
+	       "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=%s "
+	       "AWS_ENDPOINT_URL=http://%s\n\n"
+	       "  aws ecr create-repository --repository-name hello\n"
+	       "  aws ecr get-login-password | docker login --username AWS --password-stdin %s\n"
+	       "  docker tag IMAGE %s/hello:v1 && docker push %s/hello:v1\n"
+	       "  docker pull %s/hello:v1\n\n"
+	       "Ctrl-C stops it.\n",
+	    app->config->region, at, at, at, at, at);
+}
+
+static void announce(const struct app *app)
+{
+	printf("drydock ready on http://%s\n", app->authority);
+	if (isatty(STDOUT_FILENO))
+		print_first_steps(app);
+	fflush(stdout);
+}
+
+static int serve(const struct config *config)
+{
+	struct store_options options = {.path = config->ephemeral ? NULL : config->data,
+	    .ephemeral = config->ephemeral};
+	struct err err = {""};
+	struct store *store;
+	struct app app;
+	sigset_t stop;
+	int signal;
+
+	block_signals(&stop);
+	store = store_open(&options, &err);
+	if (!store) {
+		fprintf(stderr, "drydock: %s\n", err.text);
+		return 1;
+	}
+	if (!app_start(&app, config, store, &err)) {
+		store_close(store);
+		fprintf(stderr, "drydock: %s\n", err.text);
+		return 1;
+	}
+	announce(&app);
+	sigwait(&stop, &signal);
+	arm_second_signal(&stop);
+	app_stop(&app, GRACE_MS);
+	store_close(store);
+	return 0;
+}
+
+int verb_serve(int argc, char **argv)
+{
+	struct config config;
+	char why[512];
+
+	if (wants_help(argc, argv)) {
+		puts("usage: drydock serve [OPTION]...\n");
+		config_usage(stdout);
+		return 0;
+	}
+	if (!config_read(&config, argc, argv, why, sizeof(why))) {
+		fprintf(stderr, "drydock: %s\n", why);
+		return 2;
+	}
+	log_setup(config.log_level, config.log_format);
+	return serve(&config);
+}

@@ -1,0 +1,11 @@
+/*
+ * The command line's verbs. Each takes the words behind it and returns the process's exit code: 0, 1 for a
+ * failure while running, 2 for wrong usage.
+ */
+#ifndef DRYDOCK_SERVER_VERBS_H
+#define DRYDOCK_SERVER_VERBS_H
+
+int verb_serve(int argc, char **argv);  /* until a signal ends it */
+int verb_health(int argc, char **argv); /* asks a running server */
+
+#endif

@@ -1,8 +1,8 @@
 /*
- * Chunks in a list, newest first. The first has a fixed size and survives a reset, so that an ordinary
- * request allocates nothing from the system; later ones double, and a large request gets one of its own
- * size, which goes at the next reset: what one request needed is never kept for the rest of a
- * connection's life.
+ * Chunks in a list, newest first. The first has a fixed size and survives a reset, so that an
+ * ordinary request allocates nothing from the system; later ones double, and a large request gets
+ * one of its own size, which goes at the next reset: what one request needed is never kept for the
+ * rest of a connection's life.
  *
  * Under AddressSanitizer what is not handed out is poisoned and allocations are kept apart, so that
  * running over the end of one is caught as it would be with malloc.

@@ -69,7 +69,7 @@ void buf_printf(struct buf *b, const char *format, ...)
 	va_start(args, format);
 	int len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	/* vsnprintf wants room for its NUL: formatted aside, so that a buffer may be filled to its maximum */
+	/* aside, because vsnprintf wants room for a NUL, which a full buffer has not */
 	char small[128], *text = small;
 	if (len < 0 || (size_t)len > b->max - b->len) {
 		b->overflow = true;

@@ -1,6 +1,7 @@
 /*
- * Digests by OpenSSL's EVP. The algorithms are fetched once: a fetch for each digest, as EVP_sha256()
- * does behind the scenes, takes a lock and a lookup that cost as much as hashing a small manifest.
+ * Digests by OpenSSL's EVP. The algorithms are fetched once: a fetch for each digest, as
+ * EVP_sha256() does behind the scenes, takes a lock and a lookup that cost as much as hashing a
+ * small manifest.
  */
 #include "protocol/digest.h"
 
@@ -92,9 +93,9 @@ enum digest_parse digest_parse(struct slice text, struct digest *out)
 	struct slice encoded = slice_skip(text, name.len + 1);
 	enum digest_algorithm algorithm = digest_algorithm_named(name);
 	if (algorithm == DIGEST_NONE)
-		return algorithm_well_formed(name) && encoded_well_formed(encoded) ?
-		    DIGEST_UNSUPPORTED :
-		    DIGEST_MALFORMED;
+		return algorithm_well_formed(name) && encoded_well_formed(encoded)
+		    ? DIGEST_UNSUPPORTED
+		    : DIGEST_MALFORMED;
 
 	struct digest parsed = {.algorithm = (uint8_t)algorithm};
 	size_t raw_len = digest_raw_len(algorithm);

@@ -7,8 +7,7 @@ static bool cut_suffix(struct slice *s, const char *suffix)
 {
 	size_t len = strlen(suffix);
 
-	if (s->len < len ||
-	    !slice_eq_nocase(slice_skip(*s, s->len - len), slice_of(suffix, len)))
+	if (s->len < len || !slice_eq_nocase(slice_skip(*s, s->len - len), slice_of(suffix, len)))
 		return false;
 	s->len -= len;
 	return true;

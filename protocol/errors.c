@@ -5,16 +5,17 @@
  * reference, or what people saw real ECR answer) or SAID_BY_PEERS (another emulator's tests). The
  * rest is written in the same style and marked SAID_BY_US.
  *
- * How ECR's registry says what its API refuses: it wraps the API's exception. Whatever the API calls
- * InvalidParameterException is 405 UNSUPPORTED there, with the API's whole text. Entries that only one
- * of the two doors can reach are given a sensible answer for the other all the same.
+ * How ECR's registry says what its API refuses: it wraps the API's exception. Whatever the API
+ * calls InvalidParameterException is 405 UNSUPPORTED there, with the API's whole text. Entries that
+ * only one of the two doors can reach are given a sensible answer for the other all the same.
  */
 #include "protocol/errors.h"
 
 #include "protocol/buf.h"
 
 #define INVALID_PARAMETER "Invalid parameter at "
-#define REPOSITORY_TAIL "the repository with name '{repository}' in the registry with id '{registry}'"
+#define REPOSITORY_TAIL                                                                            \
+	"the repository with name '{repository}' in the registry with id '{registry}'"
 #define IMAGE_ID "{imageDigest:'{digest}', imageTag:'{tag}'}"
 
 /* clang-format off */
@@ -133,7 +134,7 @@ static const struct error_entry entries[ERR_COUNT] = {
 	    "The upload with id '{upload}' does not exist in " REPOSITORY_TAIL, SAID_BY_US},
 	[ERR_UPLOAD_EMPTY] = {"EmptyUploadException", 400, "BLOB_UPLOAD_INVALID", 400,
 	    "The upload with id '{upload}' has no layer parts in " REPOSITORY_TAIL, SAID_BY_US},
-	/* 409, because docker tries a BLOB_UPLOAD_INVALID again and gives up on a TOOMANYREQUESTS */
+	/* docker tries a BLOB_UPLOAD_INVALID again, and gives up on a TOOMANYREQUESTS */
 	[ERR_UPLOAD_BUSY] = {"ThrottlingException", 400, "BLOB_UPLOAD_INVALID", 409,
 	    "Another request is writing to the upload with id '{upload}': try again when it has ended",
 	    SAID_BY_US},
@@ -167,6 +168,27 @@ const struct error_entry *error_entry(enum error_code code)
 	return &entries[code];
 }
 
+/* Where the OCI distribution-spec ("Error Codes") has an answer that is not ECR's. */
+static const struct {
+	enum error_code code;
+	struct registry_face face;
+} spec_faces[] = {
+    {ERR_INVALID_PARAMETER, {"UNSUPPORTED", 400}},
+    {ERR_NAME_INVALID, {"NAME_INVALID", 400}},
+    {ERR_MANIFEST_INVALID, {"MANIFEST_INVALID", 400}},
+};
+
+struct registry_face error_registry_face(enum error_code code, bool by_spec)
+{
+	const struct error_entry *entry = error_entry(code);
+
+	for (size_t i = 0; by_spec && i < sizeof(spec_faces) / sizeof(spec_faces[0]); i++) {
+		if (spec_faces[i].code == code)
+			return spec_faces[i].face;
+	}
+	return (struct registry_face){entry->registry_code, entry->registry_status};
+}
+
 static const struct {
 	struct slice text;
 	size_t offset; /* of the slice in struct error */
@@ -182,7 +204,7 @@ static const struct {
     {SLICE("{upload}"), offsetof(struct error, upload), ""},
 };
 
-/* Puts what stands for the placeholder at the head of s; returns its length, 0 when there is none. */
+/* Puts what the placeholder at the head of s stands for; returns its length, or 0. */
 static size_t put_placeholder(struct buf *out, struct slice s, const struct error *e)
 {
 	for (size_t i = 0; i < sizeof(placeholders) / sizeof(placeholders[0]); i++) {

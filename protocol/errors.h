@@ -109,6 +109,15 @@ struct error_entry {
 
 /* The entry of a code; never NULL for ERR_NONE < code < ERR_COUNT. */
 const struct error_entry *error_entry(enum error_code code);
+/*
+ * How the registry says an error: as ECR does, or, where that is not what the OCI distribution-spec asks for,
+ * by_spec. code NULL: plain text.
+ */
+struct registry_face {
+	const char *code;
+	int status;
+};
+struct registry_face error_registry_face(enum error_code code, bool by_spec);
 /* The message with its placeholders filled, in the arena. */
 struct slice error_message(const struct error *e, struct arena *a);
 

@@ -4,21 +4,7 @@
 
 static const struct slice absent;
 
-static bool is_ows(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static struct slice trim(struct slice s)
-{
-	while (s.len && is_ows(s.at[0]))
-		s = slice_skip(s, 1);
-	while (s.len && is_ows(s.at[s.len - 1]))
-		s.len--;
-	return s;
-}
-
-/* Takes the digits at the head of *s; false when there are none. Saturates: a range may end anywhere. */
+/* Takes the digits at the head of *s; false when there are none. Saturates. */
 static bool take_number(struct slice *s, uint64_t *out)
 {
 	uint64_t value = 0;
@@ -43,7 +29,8 @@ static bool take_char(struct slice *s, char c)
 }
 
 /* "-n": the last n bytes */
-static enum range_kind suffix_range(struct slice rest, uint64_t size, uint64_t *first, uint64_t *last)
+static enum range_kind suffix_range(
+    struct slice rest, uint64_t size, uint64_t *first, uint64_t *last)
 {
 	uint64_t count;
 
@@ -63,7 +50,7 @@ enum range_kind http_range(struct slice range, uint64_t size, uint64_t *first, u
 	static const struct slice unit = SLICE("bytes=");
 	uint64_t from, to = UINT64_MAX;
 
-	range = trim(range);
+	range = slice_trim(range);
 	if (range.len < unit.len || !slice_eq_nocase(slice_of(range.at, unit.len), unit))
 		return RANGE_NONE;
 	struct slice rest = slice_skip(range, unit.len);
@@ -99,14 +86,14 @@ static bool total_fits(struct slice rest, uint64_t last)
 bool http_content_range(struct slice value, uint64_t *first, uint64_t *last)
 {
 	static const struct slice unit = SLICE("bytes");
-	struct slice rest = trim(value);
+	struct slice rest = slice_trim(value);
 	uint64_t from, to;
 
 	if (rest.len > unit.len && slice_eq_nocase(slice_of(rest.at, unit.len), unit)) {
 		rest = slice_skip(rest, unit.len);
 		if (!take_char(&rest, '=') && !take_char(&rest, ' '))
 			return false;
-		rest = trim(rest);
+		rest = slice_trim(rest);
 	}
 	if (!take_number(&rest, &from) || !take_char(&rest, '-') || !take_number(&rest, &to))
 		return false;
@@ -119,11 +106,7 @@ bool http_content_range(struct slice value, uint64_t *first, uint64_t *last)
 
 struct slice http_media_type(struct slice value)
 {
-	const char *semicolon = value.len ? memchr(value.at, ';', value.len) : NULL;
-
-	if (semicolon)
-		value.len = (size_t)(semicolon - value.at);
-	return trim(value);
+	return slice_trim(slice_cut(&value, ';'));
 }
 
 /* Cuts the element up to the separator off *list; separators within quotes do not count. */
@@ -140,10 +123,10 @@ static struct slice take_element(struct slice *list, char separator)
 	}
 	struct slice element = slice_of(list->at, i);
 	*list = slice_skip(*list, i < list->len ? i + 1 : i);
-	return trim(element);
+	return slice_trim(element);
 }
 
-/* How closely a range of an Accept header names a media type: 3 exactly, 2 by its type, 1 as any, 0 not. */
+/* How closely a range of an Accept header fits: 3 by name, 2 by type, 1 as any, 0 not at all. */
 static int match_range(struct slice range, struct slice media_type)
 {
 	const char *slash = media_type.len ? memchr(media_type.at, '/', media_type.len) : NULL;
@@ -180,7 +163,7 @@ bool http_accepts(struct slice accept, struct slice media_type)
 	int best = 0;
 	bool admitted = false;
 
-	if (trim(accept).len == 0)
+	if (slice_trim(accept).len == 0)
 		return true;
 	while (accept.len) {
 		struct slice parameters = take_element(&accept, ',');
@@ -223,17 +206,11 @@ struct slice percent_decode(struct slice text, struct arena *a)
 struct slice query_get(struct slice query, const char *key, struct arena *a)
 {
 	while (query.len) {
-		const char *end = memchr(query.at, '&', query.len);
-		size_t len = end ? (size_t)(end - query.at) : query.len;
-		struct slice value = slice_of(query.at, len);
-		query = slice_skip(query, end ? len + 1 : len);
-
-		const char *equals = len ? memchr(value.at, '=', len) : NULL;
-		size_t name_len = equals ? (size_t)(equals - value.at) : len;
-		struct slice name = percent_decode(slice_of(value.at, name_len), a);
-		if (!slice_is(name, key))
+		struct slice value = slice_cut(&query, '&');
+		struct slice name = percent_decode(slice_cut(&value, '='), a);
+		if (!name.at || !slice_is(name, key))
 			continue;
-		value = percent_decode(slice_skip(value, equals ? name_len + 1 : len), a);
+		value = percent_decode(value, a);
 		return value.at ? value : slice_str("");
 	}
 	return absent;

@@ -4,6 +4,8 @@
  */
 #include "protocol/json.h"
 
+#include "protocol/hex.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -71,7 +73,22 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Length of the string literal at the head of s, quotes included; 0: open, or with a NUL or a control. */
+/* The digits of a \u escape: cJSON makes a NUL of wrong ones, and of four zeroes. */
+static bool hex4_fits(struct slice digits)
+{
+	int any = 0;
+
+	if (digits.len < 4)
+		return false;
+	for (size_t i = 0; i < 4; i++) {
+		if (hex_digit(digits.at[i]) < 0)
+			return false;
+		any |= hex_digit(digits.at[i]);
+	}
+	return any != 0;
+}
+
+/* Length of the string at the head of s, with its quotes; 0: it is open, or holds a control. */
 static size_t scan_string(struct slice s)
 {
 	for (size_t i = 1; i < s.len; i++) {
@@ -79,11 +96,11 @@ static size_t scan_string(struct slice s)
 			return i + 1;
 		if ((unsigned char)s.at[i] < 0x20)
 			return 0;
-		if (s.at[i] == '\\') {
-			if (slice_starts(slice_skip(s, i), slice_str("\\u0000")))
-				return 0;
-			i++;
-		}
+		if (s.at[i] != '\\')
+			continue;
+		i++;
+		if (i < s.len && s.at[i] == 'u' && !hex4_fits(slice_skip(s, i + 1)))
+			return 0;
 	}
 	return 0;
 }
@@ -95,7 +112,7 @@ static size_t scan_digits(struct slice s, size_t i)
 	return i;
 }
 
-/* Length of the number at the head of s by RFC 8259 section 6 (cJSON takes 01 and 1. too); 0: none. */
+/* Length of the number at the head of s, RFC 8259 section 6 (cJSON takes 01 and 1. too); or 0. */
 static size_t scan_number(struct slice s)
 {
 	size_t i = s.at[0] == '-', from = i;
@@ -137,7 +154,7 @@ static size_t scan_scalar(struct slice s)
 	return 0;
 }
 
-/* True when text is made of JSON's tokens, its brackets balance, and it is neither too deep nor too many. */
+/* True when text is JSON's tokens, its brackets balance, and it keeps within the bounds. */
 static bool scan(struct slice text)
 {
 	size_t depth = 0, values = 0;
@@ -185,7 +202,8 @@ cJSON *json_parse(struct slice text)
 	return value;
 }
 
-const cJSON *json_member(const cJSON *object, const char *name)
+/* The member, the last of that name; NULL when there is none. */
+static const cJSON *find_member(const cJSON *object, const char *name)
 {
 	const cJSON *found = NULL, *member;
 
@@ -196,6 +214,18 @@ const cJSON *json_member(const cJSON *object, const char *name)
 			found = member;
 	}
 	return found;
+}
+
+const cJSON *json_member(const cJSON *object, const char *name)
+{
+	const cJSON *member = find_member(object, name);
+
+	return cJSON_IsNull(member) ? NULL : member;
+}
+
+bool json_has(const cJSON *object, const char *name)
+{
+	return find_member(object, name) != NULL;
 }
 
 struct slice json_string(const cJSON *object, const char *name)

@@ -32,7 +32,9 @@ bool utf8_valid(struct slice text);
  * several members with one name the last counts, as it does for ECR's clients and for docker.
  */
 struct slice json_string(const cJSON *object, const char *name);
+/* null counts as absent, as AWS has it; json_has tells them apart. */
 const cJSON *json_member(const cJSON *object, const char *name);
+bool json_has(const cJSON *object, const char *name);
 bool json_bool(const cJSON *object, const char *name, bool fallback);
 int64_t json_int(const cJSON *object, const char *name, int64_t fallback);
 /* The value of a number without a fraction, of at most 2^53 either way; false for everything else. */

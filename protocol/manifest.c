@@ -1,7 +1,7 @@
 /*
  * Reading happens in three steps: JSON, then which of the four media types it is (the Content-Type,
- * the manifest's own mediaType and its members must not contradict each other: a document that is an
- * index to one reader and an image to another is refused, CVE-2021-41190), then the descriptors.
+ * the manifest's own mediaType and its members must not contradict each other: a document that is
+ * an index to one reader and an image to another is refused, CVE-2021-41190), then the descriptors.
  */
 #include "protocol/manifest.h"
 
@@ -9,6 +9,9 @@
 #include "protocol/json.h"
 
 #include <stdio.h>
+
+#define SCHEMA_1                                                                                   \
+	"Docker image manifests of schema 1 are not accepted: push the image as schema 2 or OCI"
 
 struct reader {
 	struct arena *arena;
@@ -66,19 +69,11 @@ static bool is_generic(struct slice content_type)
 	return content_type.len == 0;
 }
 
-/* A member that is there and is not null. */
-static const cJSON *present(const cJSON *object, const char *name)
+/* A string member in the arena; absent when there is none, and false when it is something else. */
+static bool read_string(const struct reader *r, const cJSON *object, const char *where,
+    const char *name, struct slice *out)
 {
 	const cJSON *member = json_member(object, name);
-
-	return cJSON_IsNull(member) ? NULL : member;
-}
-
-/* A string member in the arena; absent when there is none, and false when it is something else. */
-static bool read_string(
-    const struct reader *r, const cJSON *object, const char *where, const char *name, struct slice *out)
-{
-	const cJSON *member = present(object, name);
 
 	*out = (struct slice){NULL, 0};
 	if (!member)
@@ -92,9 +87,9 @@ static bool read_string(
 /* The media type by the document's members, when nothing names it; -1 when they do not tell. */
 static int media_type_by_members(const struct reader *r)
 {
-	if (json_member(r->root, "manifests"))
+	if (json_has(r->root, "manifests"))
 		return media_type_find(slice_str(MEDIA_OCI_INDEX));
-	if (json_member(r->root, "config") && json_member(r->root, "layers"))
+	if (json_has(r->root, "config") && json_has(r->root, "layers"))
 		return media_type_find(slice_str(MEDIA_OCI_MANIFEST));
 	return -1;
 }
@@ -102,8 +97,7 @@ static int media_type_by_members(const struct reader *r)
 static bool say_unaccepted(const struct reader *r, struct slice type)
 {
 	if (slice_starts(type, slice_str("application/vnd.docker.distribution.manifest.v1+")))
-		return fault(r, "Docker image manifests of schema 1 are not accepted: push the image as "
-				"schema 2 or OCI");
+		return fault(r, SCHEMA_1);
 	return fault(r, "'%.*s' is not a media type of a manifest that is accepted",
 	    (int)(type.len < 255 ? type.len : 255), type.at);
 }
@@ -126,8 +120,8 @@ static enum manifest_fault find_media_type(
 		return MANIFEST_NOT_ACCEPTED;
 	}
 	if (type >= 0 && said.len && !slice_eq(said, media_types[type].name)) {
-		fault(r, "mediaType is '%.*s', but the manifest was sent as '%.*s'", SLICE_ARG(said),
-		    SLICE_ARG(media_types[type].name));
+		fault(r, "mediaType is '%.*s', but the manifest was sent as '%.*s'",
+		    SLICE_ARG(said), SLICE_ARG(media_types[type].name));
 		return MANIFEST_TYPE_MISMATCH;
 	}
 	if (type < 0)
@@ -146,8 +140,7 @@ static bool read_version(const struct reader *r)
 	int64_t version = json_int(r->root, "schemaVersion", 0);
 
 	if (version == 1)
-		return fault(r, "Docker image manifests of schema 1 are not accepted: push the image as "
-				"schema 2 or OCI");
+		return fault(r, SCHEMA_1);
 	return version == 2 || fault(r, "schemaVersion is not 2");
 }
 
@@ -181,7 +174,7 @@ static bool read_descriptor(
 /* Layers that their makers keep elsewhere: OCI's nondistributable and Docker's foreign ones. */
 static bool is_foreign(const cJSON *layer, struct slice media_type)
 {
-	return cJSON_GetArraySize(present(layer, "urls")) > 0 ||
+	return cJSON_GetArraySize(json_member(layer, "urls")) > 0 ||
 	    slice_starts(
 		media_type, slice_str("application/vnd.oci.image.layer.nondistributable.")) ||
 	    slice_starts(media_type, slice_str("application/vnd.docker.image.rootfs.foreign."));
@@ -194,9 +187,7 @@ static bool read_descriptors(
 	const cJSON *list = json_member(r->root, name), *item;
 
 	if (!list)
-		return fault(r, "%s is missing", name);
-	if (cJSON_IsNull(list))
-		return true;
+		return json_has(r->root, name) || fault(r, "%s is missing", name);
 	if (!cJSON_IsArray(list))
 		return fault(r, "%s is not an array", name);
 	*out = arena_array(r->arena, (size_t)cJSON_GetArraySize(list), sizeof(**out));
@@ -212,7 +203,7 @@ static bool read_descriptors(
 
 static bool read_subject(const struct reader *r, struct manifest *out)
 {
-	const cJSON *subject = present(r->root, "subject");
+	const cJSON *subject = json_member(r->root, "subject");
 
 	return !subject || read_descriptor(r, subject, "subject", &out->subject);
 }
@@ -220,7 +211,7 @@ static bool read_subject(const struct reader *r, struct manifest *out)
 /* The annotations, written anew: bounded by the manifest's own size, and without its blanks. */
 static bool read_annotations(const struct reader *r, size_t max, struct manifest *out)
 {
-	const cJSON *annotations = present(r->root, "annotations"), *item;
+	const cJSON *annotations = json_member(r->root, "annotations"), *item;
 	struct json_writer w;
 	struct buf text;
 
@@ -243,7 +234,7 @@ static bool read_annotations(const struct reader *r, size_t max, struct manifest
 
 static bool read_image(const struct reader *r, struct manifest *out)
 {
-	const cJSON *config = present(r->root, "config"), *item;
+	const cJSON *config = json_member(r->root, "config"), *item;
 
 	if (json_member(r->root, "manifests"))
 		return fault(r, "an image has no 'manifests'");
@@ -302,8 +293,8 @@ enum manifest_fault manifest_parse(struct slice bytes, struct slice content_type
 	if (!cJSON_IsObject(root)) {
 		fault(&r, "it is not one JSON object in UTF-8");
 	} else {
-		result = read_version(&r) ? find_media_type(&r, content_type, out) :
-					    MANIFEST_NOT_ACCEPTED;
+		result = read_version(&r) ? find_media_type(&r, content_type, out)
+					  : MANIFEST_NOT_ACCEPTED;
 		if (result == MANIFEST_OK && !read_members(&r, bytes.len, out))
 			result = MANIFEST_NOT_ACCEPTED;
 	}

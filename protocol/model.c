@@ -1,10 +1,10 @@
 /*
- * Checking a request is two walks over it: first whether every member has its JSON type, as ECR must
- * decode the whole body before it can look at any value, then the constraints.
+ * Checking a request is two walks over it: first whether every member has its JSON type, as ECR
+ * must decode the whole body before it can look at any value, then the constraints.
  *
- * A member below the top is named by its path. How ECR spells one was not seen: here it is what other
- * AWS services print, `imageIds.1.member.imageTag`, elements counted from 1, and for a map's value
- * `tags.KEY.value`.
+ * A member below the top is named by its path. How ECR spells one was not seen: here it is what
+ * other AWS services print, `imageIds.1.member.imageTag`, elements counted from 1, and for a map's
+ * value `tags.KEY.value`.
  */
 #include "protocol/model.h"
 
@@ -49,8 +49,8 @@ struct place {
 struct walk {
 	struct arena *arena;
 	struct error *out;
-	bool (*check)(
-	    struct walk *w, const struct model_shape *shape, const cJSON *value, const struct place *at);
+	bool (*check)(struct walk *w, const struct model_shape *shape, const cJSON *value,
+	    const struct place *at);
 };
 
 static void put_place(struct buf *out, const struct place *at)
@@ -92,8 +92,8 @@ static bool walk_members(
 	for (const struct model_member *m = shape->members; m->name; m++) {
 		struct place here = {.outer = at, .name = m->name};
 		const cJSON *member = json_member(value, m->name);
-		if (is_absent(member) ? m->required && !w->check(w, NULL, NULL, &here) :
-					!w->check(w, m->shape, member, &here))
+		if (is_absent(member) ? m->required && !w->check(w, NULL, NULL, &here)
+				      : !w->check(w, m->shape, member, &here))
 			return false;
 	}
 	return true;
@@ -109,8 +109,8 @@ static bool walk_elements(
 		here.index++;
 		here.name = shape->type == SHAPE_MAP ? element->string : NULL;
 		here.is_key = shape->type == SHAPE_MAP;
-		if (is_absent(element) ? !w->check(w, NULL, NULL, &here) :
-					 !w->check(w, shape->element, element, &here))
+		if (is_absent(element) ? !w->check(w, NULL, NULL, &here)
+				       : !w->check(w, shape->element, element, &here))
 			return false;
 	}
 	return true;
@@ -182,9 +182,8 @@ static bool check_type(
 		return walk_into(w, shape, value, at);
 	struct slice member = place_text(w, at);
 	*w->out = (struct error){.code = ERR_SERIALIZATION, .member = member};
-	w->out->detail = at ?
-	    arena_slicef(w->arena, "'%.*s' must be %s", SLICE_ARG(member), wanted) :
-	    arena_slicef(w->arena, "The request body must be %s", wanted);
+	w->out->detail = at ? arena_slicef(w->arena, "'%.*s' must be %s", SLICE_ARG(member), wanted)
+			    : arena_slicef(w->arena, "The request body must be %s", wanted);
 	return false;
 }
 
@@ -252,7 +251,7 @@ static bool check_bounds(
 	return true;
 }
 
-/* The pattern as ECR shows it: slashes bare, and the registry id's without quotes (seen in 2017). */
+/* The pattern as ECR shows it: slashes bare, and the registry id's without quotes (in 2017). */
 static bool fail_pattern(struct walk *w, const struct model_shape *shape, const struct place *at)
 {
 	const char *quote = strcmp(shape->name, "RegistryId") == 0 ? "" : "'";
@@ -283,7 +282,8 @@ static bool check_enumeration(
 			buf_puts(&set, ", ");
 		buf_puts(&set, *v);
 	}
-	return fail(w, at, "Member must satisfy enum value set: [%.*s]", SLICE_ARG(buf_slice(&set)));
+	return fail(
+	    w, at, "Member must satisfy enum value set: [%.*s]", SLICE_ARG(buf_slice(&set)));
 }
 
 static bool check_constraints(

@@ -14,7 +14,7 @@ enum { SEAL_LEN = 16 };
 static void seal(struct slice context, struct slice position, const uint8_t key[TOKEN_KEY_LEN],
     struct arena *a, uint8_t out[SHA256_DIGEST_LENGTH])
 {
-	/* The length in front keeps (context, position) apart from any other split of the same bytes. */
+	/* the length in front keeps this split of the bytes apart from any other */
 	struct slice head = arena_slicef(a, "page:%zu:", context.len);
 	unsigned len = SHA256_DIGEST_LENGTH;
 	struct buf text;
@@ -27,8 +27,8 @@ static void seal(struct slice context, struct slice position, const uint8_t key[
 		abort(); /* only memory can fail it */
 }
 
-struct slice page_token_seal(struct slice context, struct slice position,
-    const uint8_t key[TOKEN_KEY_LEN], struct arena *a)
+struct slice page_token_seal(
+    struct slice context, struct slice position, const uint8_t key[TOKEN_KEY_LEN], struct arena *a)
 {
 	uint8_t mac[SHA256_DIGEST_LENGTH];
 	struct buf bytes;
@@ -40,8 +40,8 @@ struct slice page_token_seal(struct slice context, struct slice position,
 	return base64url_encode(buf_slice(&bytes), a);
 }
 
-struct slice page_token_open(struct slice token, struct slice context,
-    const uint8_t key[TOKEN_KEY_LEN], struct arena *a)
+struct slice page_token_open(
+    struct slice token, struct slice context, const uint8_t key[TOKEN_KEY_LEN], struct arena *a)
 {
 	struct slice bytes = base64url_decode(token, a), position;
 	uint8_t mac[SHA256_DIGEST_LENGTH];

@@ -16,6 +16,30 @@ bool slice_eq_nocase(struct slice a, struct slice b)
 	return true;
 }
 
+static bool is_ows(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct slice slice_trim(struct slice s)
+{
+	while (s.len && is_ows(s.at[0]))
+		s = slice_skip(s, 1);
+	while (s.len && is_ows(s.at[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+struct slice slice_cut(struct slice *rest, char separator)
+{
+	const char *end = rest->len ? memchr(rest->at, separator, rest->len) : NULL;
+	size_t len = end ? (size_t)(end - rest->at) : rest->len;
+	struct slice part = slice_of(rest->at, len);
+
+	*rest = slice_skip(*rest, end ? len + 1 : len);
+	return part;
+}
+
 int slice_cmp(struct slice a, struct slice b)
 {
 	size_t common = a.len < b.len ? a.len : b.len;

@@ -66,6 +66,12 @@ static inline struct slice slice_skip(struct slice s, size_t n)
 	return (struct slice){n ? s.at + n : s.at, s.len - n};
 }
 
+/* s without the blanks and tabs at its ends (RFC 9110's OWS). */
+struct slice slice_trim(struct slice s);
+/* Cuts what lies before the first separator off the head of *rest, the separator too; all when
+ * none. */
+struct slice slice_cut(struct slice *rest, char separator);
+
 /* Orders bytewise, shorter first among equals: <0, 0, >0 as memcmp. */
 int slice_cmp(struct slice a, struct slice b);
 

@@ -3,8 +3,8 @@
  *
  *	seal[32] version[1] expires[8] account[12] region_len[1] region principal_len[2] principal
  *
- * numbers with the high byte first, the seal an HMAC-SHA256 over a label and all that follows it. The
- * label keeps these seals apart from others made with the same key.
+ * numbers with the high byte first, the seal an HMAC-SHA256 over a label and all that follows it.
+ *The label keeps these seals apart from others made with the same key.
  */
 #include "protocol/token.h"
 
@@ -36,7 +36,8 @@ static void seal(struct slice payload, const uint8_t key[TOKEN_KEY_LEN], uint8_t
 
 	memcpy(text, LABEL, sizeof(LABEL) - 1);
 	memcpy(text + sizeof(LABEL) - 1, payload.at, payload.len);
-	if (!HMAC(EVP_sha256(), key, TOKEN_KEY_LEN, text, sizeof(LABEL) - 1 + payload.len, out, &len))
+	if (!HMAC(
+		EVP_sha256(), key, TOKEN_KEY_LEN, text, sizeof(LABEL) - 1 + payload.len, out, &len))
 		abort(); /* only memory can fail it */
 }
 
@@ -60,7 +61,8 @@ struct slice token_seal(const struct token *t, const uint8_t key[TOKEN_KEY_LEN],
 	buf_put(&sealed, mac, SEAL_LEN);
 	put_number(&sealed, VERSION, 1);
 	put_number(&sealed, (uint64_t)t->expires_ms, 8);
-	buf_put(&sealed, t->account.at, t->account.len < ACCOUNT_LEN ? t->account.len : ACCOUNT_LEN);
+	buf_put(
+	    &sealed, t->account.at, t->account.len < ACCOUNT_LEN ? t->account.len : ACCOUNT_LEN);
 	put_number(&sealed, region.len, 1);
 	buf_put_slice(&sealed, region);
 	put_number(&sealed, principal.len, 2);

@@ -8,9 +8,9 @@
 #include "server/log.h"
 #include "server/registry/registry.h"
 
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 static enum http_step nothing_here(struct http_request *req)
 {
@@ -107,7 +107,8 @@ static void *loop_start(struct http_loop *loop)
 		log_say(LOG_LEVEL_ERROR, "%s", err.text);
 		exit(1);
 	}
-	RAND_bytes((unsigned char *)&state->random, sizeof(state->random));
+	if (getrandom(&state->random, sizeof(state->random), 0) != sizeof(state->random))
+		abort();
 	return state;
 }
 

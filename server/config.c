@@ -103,6 +103,22 @@ static bool set_addresses(struct config *c, const char *value)
 	return true;
 }
 
+static bool set_profile(struct config *c, const char *value)
+{
+	static const char *const names[] = {"ecr", "oci", NULL};
+	int i = choice(value, names);
+
+	if (i < 0)
+		return false;
+	c->quirks.profile = (enum profile)i;
+	return true;
+}
+
+static bool set_quirk(struct config *c, const char *value)
+{
+	return quirks_switch(&c->quirks, value);
+}
+
 static bool set_account(struct config *c, const char *value)
 {
 	return account_id_valid(slice_str(value)) &&
@@ -158,6 +174,11 @@ static const struct option options[] = {
     {"addresses", "FORM", set_addresses, "reached, ecr or localhost",
 	"form of repositoryUri and proxyEndpoint: the address the client used (default), ECR's own, or "
 	"ACCOUNT.dkr.ecr.REGION.localhost"},
+    {"profile", "NAME", set_profile, "ecr or oci",
+	"ecr: answer as Amazon ECR does, its quirks included (default); oci: a permissive registry that "
+	"conforms to the OCI distribution-spec"},
+    {"quirk", "NAME=on|off", set_quirk, "NAME=on or NAME=off, with the name of a quirk from README",
+	"switch one quirk of ECR by itself, whatever the profile (may be given several times)"},
     {"account", "ID", set_account, "twelve digits", "the default account (default 000000000000)"},
     {"region", "NAME", set_region, "a region's name, such as eu-west-1",
 	"the default region (default us-east-1)"},

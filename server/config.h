@@ -7,6 +7,8 @@
 #ifndef DRYDOCK_SERVER_CONFIG_H
 #define DRYDOCK_SERVER_CONFIG_H
 
+#include "server/quirks.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@ struct config {
 	bool ephemeral;
 	enum auth_mode auth;
 	enum address_form addresses;
+	struct quirks quirks; /* with the profile */
 	char account[13];
 	char region[26];
 	unsigned threads; /* 0: one per core */

@@ -14,6 +14,7 @@
 #include "storage/writer.h"
 
 enum { PULL_SLOTS = 256 };
+enum checkpoint_state { CHECKPOINT_IDLE, CHECKPOINT_RUNS, CHECKPOINT_ALMOST };
 
 struct store {
 	struct files files;
@@ -33,7 +34,7 @@ struct store {
 	atomic_bool closing;
 	atomic_bool broken;        /* the last commit or flush failed */
 	atomic_bool log_suspect;   /* a flush of the log failed: checkpoint before going on */
-	atomic_bool checkpointing; /* a worker is at it */
+	_Atomic int checkpoint;    /* enum checkpoint_state */
 	_Atomic uint64_t generation; /* of the content: a reset begins a new one */
 	_Atomic uint64_t pulls[PULL_SLOTS]; /* image pulls noted lately (image_note_pull) */
 };
@@ -47,10 +48,18 @@ struct store_reader {
 void store_finish_job(struct store *store, struct store_job *job);
 /* A job of storage's own: malloc'd with struct store_job first, freed when done. */
 void store_job_free(struct store_job *job);
+/* ERR_STORAGE_FULL for a full disk or quota, ERR_STORAGE_FAILED for anything else. */
+enum error_code error_of_errno(int failure);
+/* Unlinks an upload's file on a worker: many megabytes take their time. */
+void upload_file_remove(struct store *store, const uint8_t id[16]);
+/* Forgets sessions nobody has touched for a day. */
+void uploads_expire(struct store *store);
+
 /*
- * From the writer after a commit. A worker copies the log into the database, beside the writer. Under
- * steady writes that never catches up with the log's end, where alone the log can start anew: when it
- * has grown long, the writer itself does the rest between two transactions.
+ * From the writer after a commit, to keep the log short: a short one is written over and over in the page
+ * cache, where one that grows costs twice as much a byte. A worker copies it into the database beside the
+ * writer, but under steady writes never reaches its end, where alone it can start anew; so when the
+ * worker is through, the writer copies what little came meanwhile between two transactions.
  */
 void store_tend_log(struct store *store);
 

@@ -100,7 +100,11 @@ bool files_open(struct files *f, const char *path, struct err *err)
 		    f->path, strerror(errno));
 	if (!take_lock(f, err))
 		return false;
-	if (!make_folders(f))
+	/* the database holds the key of tokens: made here, so that its mode is not SQLite's choice */
+	int database = openat(f->folder, "drydock.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (database >= 0)
+		close(database);
+	if (database < 0 || !make_folders(f))
 		return say(err, "the data folder %.300s cannot be written: %s", f->path,
 		    strerror(errno));
 	return true;
@@ -152,12 +156,17 @@ int files_open_upload(struct files *f, const uint8_t id[16], bool create)
 	return openat(f->folder, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
 }
 
+/* Some file systems have no second names: there the file moves. */
 static int link_once(struct files *f, const char *from, const char *to)
 {
-	return linkat(f->folder, from, f->folder, to, 0) == 0 ? 0 : errno;
+	if (linkat(f->folder, from, f->folder, to, 0) == 0)
+		return 0;
+	if (errno != EPERM && errno != EOPNOTSUPP)
+		return errno;
+	return renameat(f->folder, from, f->folder, to) == 0 ? 0 : errno;
 }
 
-int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest, bool replace)
+int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest)
 {
 	char from[FILE_NAME_MAX], to[FILE_NAME_MAX], folder[FILE_NAME_MAX];
 	files_upload_name(id, from);
@@ -169,11 +178,11 @@ int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *
 			return errno;
 		failure = link_once(f, from, to);
 	}
-	if (failure == EEXIST && replace) {
+	if (failure == EEXIST) {
 		unlinkat(f->folder, to, 0);
 		failure = link_once(f, from, to);
 	}
-	return failure == EEXIST ? 0 : failure;
+	return failure;
 }
 
 int files_open_blob(struct files *f, const struct digest *digest)

@@ -37,9 +37,11 @@ void files_upload_name(const uint8_t id[16], char name[FILE_NAME_MAX]);
 
 /* Makes an upload's file (or opens it) for writing; -1 and errno. */
 int files_open_upload(struct files *f, const uint8_t id[16], bool create);
-/* Gives the upload's bytes the blob's name too. replace: an older file of that name is not known to be
- * whole and makes way. */
-int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest, bool replace);
+/*
+ * Gives the upload's bytes the blob's name too. A file that has it already makes way: no row says that it
+ * is whole.
+ */
+int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest);
 /* -1 and errno. */
 int files_open_blob(struct files *f, const struct digest *digest);
 /* The file and the folder entries that lead to it, to disk. */

@@ -100,6 +100,12 @@ struct image_put {
 	const struct slice *tags;
 	size_t tag_count;
 	bool refuse_same;
+	bool sparse; /* an index's children need not be here (OCI distribution-spec) */
+	/*
+	 * To be made when the repository is not there, with these settings, in the same transaction: a put that
+	 * is refused makes none. NULL: it must be there.
+	 */
+	struct repository *create;
 	bool created; /* out: the digest was new in the repository */
 	int64_t pushed_ms; /* out: imagePushedAt, of the first push of that digest */
 };
@@ -129,6 +135,8 @@ struct image_delete {
 	struct repository_key key;
 	struct image_delete_item *items;
 	size_t count;
+	bool tag_only;        /* an image stays, untagged, when its last tag is removed */
+	bool even_referenced; /* an image may go although an index names it */
 };
 void image_delete_submit(struct store *store, struct image_delete *del);
 

@@ -81,7 +81,8 @@ static void delete_image(
     struct delete_state *s, struct image_delete_item *item, const struct image_row *row)
 {
 	struct store_job *job = &s->del->job;
-	item->parents = parents_of(s, &row->digest);
+	if (!s->del->even_referenced)
+		item->parents = parents_of(s, &row->digest);
 	if (item->parents.at)
 		item->result = IMAGE_REFERENCED;
 	if (item->parents.at || job->error.code != ERR_NONE)
@@ -101,11 +102,11 @@ static void delete_image(
 		image_count_add(s->tx, job, s->repository_id, -1);
 }
 
-/* Removes one tag, and the image with its last. */
+/* Removes one tag, and the image with its last unless only the tag is meant. */
 static void delete_tag(
     struct delete_state *s, struct image_delete_item *item, struct image_row *row)
 {
-	if (row->tag_count <= 1) {
+	if (row->tag_count <= 1 && !s->del->tag_only) {
 		delete_image(s, item, row);
 	} else if (image_row_remove_tag(s->tx, &s->del->job, row, item->id.tag)) {
 		*gone_new(s, item, 1) = (struct image_id){row->digest, item->id.tag};

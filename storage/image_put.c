@@ -45,6 +45,18 @@ static void refuse(struct put_state *s, enum error_code code)
 		error->tag = s->put->tags[0];
 }
 
+/* The repository that the put may make. */
+static bool make_repository(struct put_state *s)
+{
+	struct repository *r = s->put->create;
+	if (!repository_add(s->tx, &s->put->job, r))
+		return false;
+	s->repository_id = r->id;
+	s->mutability = r->mutability;
+	s->filters = r->mutability_filters;
+	return true;
+}
+
 static bool find_repository(struct put_state *s)
 {
 	sqlite3_stmt *q = db_query(s->tx->db, Q_REPOSITORY_FIND);
@@ -57,6 +69,8 @@ static bool find_repository(struct put_state *s)
 		s->image_count = (uint64_t)sqlite3_column_int64(q, 10);
 	}
 	db_done(q);
+	if (step == SQLITE_DONE && s->put->create)
+		return make_repository(s);
 	if (step == SQLITE_DONE)
 		refuse(s, ERR_REPOSITORY_NOT_FOUND);
 	else if (step != SQLITE_ROW)
@@ -74,33 +88,6 @@ static void name_missing(struct buf *missing, const struct digest *digest)
 	if (missing->len > 0)
 		buf_puts(missing, ", ");
 	buf_put_slice(missing, named);
-}
-
-/* An index's children must be here; its size is the largest one's. */
-static bool find_children(struct put_state *s)
-{
-	const struct manifest *m = s->put->parsed;
-	struct buf missing;
-	buf_init(&missing, arena_of(s), MANIFEST_BYTES_MAX, 0);
-	for (size_t i = 0; i < m->child_count; i++) {
-		sqlite3_stmt *q = db_query(s->tx->db, Q_IMAGE_SIZE);
-		bind_int(q, 1, s->repository_id);
-		bind_digest(q, 2, &m->children[i].digest);
-		int step = db_step(s->tx->db, q);
-		uint64_t size = step == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : 0;
-		db_done(q);
-		if (size > s->size_bytes)
-			s->size_bytes = size;
-		if (step == SQLITE_DONE)
-			name_missing(&missing, &m->children[i].digest);
-		else if (step != SQLITE_ROW)
-			tx_fail(s->tx, &s->put->job);
-	}
-	if (missing.len > 0) {
-		refuse(s, ERR_REFERENCED_IMAGES_NOT_FOUND);
-		s->put->job.error.digests = buf_slice(&missing);
-	}
-	return s->put->job.error.code == ERR_NONE;
 }
 
 /* One config or layer: its id is noted, or it is named as missing, or the put waits for its flush. */
@@ -123,6 +110,48 @@ static bool find_blob(struct put_state *s, const struct descriptor *d, struct bu
 	return s->put->job.error.code == ERR_NONE;
 }
 
+/* Whether everything that was looked for was found: what was not refuses the put, unless it may lack. */
+static bool all_found(struct put_state *s, const struct buf *missing, bool may_lack, enum error_code code)
+{
+	if (missing->len > 0 && !may_lack && s->put->job.error.code == ERR_NONE) {
+		s->tx->waits_for = NULL;
+		refuse(s, code);
+		s->put->job.error.digests = buf_slice(missing);
+	}
+	return s->put->job.error.code == ERR_NONE && !s->tx->waits_for;
+}
+
+/* One child: an image, or, where an index may lack its images, a blob (BuildKit's cache names layers). */
+static void find_child(struct put_state *s, const struct descriptor *child, struct buf *missing)
+{
+	sqlite3_stmt *q = db_query(s->tx->db, Q_IMAGE_SIZE);
+	bind_int(q, 1, s->repository_id);
+	bind_digest(q, 2, &child->digest);
+	int step = db_step(s->tx->db, q);
+	uint64_t size = step == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : 0;
+	db_done(q);
+	if (size > s->size_bytes)
+		s->size_bytes = size;
+	if (step == SQLITE_DONE && s->put->sparse)
+		find_blob(s, child, missing);
+	else if (step == SQLITE_DONE)
+		name_missing(missing, &child->digest);
+	else if (step != SQLITE_ROW)
+		tx_fail(s->tx, &s->put->job);
+}
+
+/* An index's children must be here, unless it may be sparse; its size is the largest one's. */
+static bool find_children(struct put_state *s)
+{
+	const struct manifest *m = s->put->parsed;
+	struct buf missing;
+	buf_init(&missing, arena_of(s), MANIFEST_BYTES_MAX, 0);
+	s->blobs = arena_array(arena_of(s), m->child_count + 1, sizeof(*s->blobs));
+	for (size_t i = 0; i < m->child_count; i++)
+		find_child(s, &m->children[i], &missing);
+	return all_found(s, &missing, s->put->sparse, ERR_REFERENCED_IMAGES_NOT_FOUND);
+}
+
 static bool find_blobs(struct put_state *s)
 {
 	const struct manifest *m = s->put->parsed;
@@ -136,12 +165,7 @@ static bool find_blobs(struct put_state *s)
 		if (!m->layers[i].foreign && !find_blob(s, &m->layers[i], &missing))
 			return false;
 	}
-	if (missing.len > 0) {
-		s->tx->waits_for = NULL;
-		refuse(s, ERR_LAYERS_NOT_FOUND);
-		s->put->job.error.digests = buf_slice(&missing);
-	}
-	return missing.len == 0 && !s->tx->waits_for;
+	return all_found(s, &missing, false, ERR_LAYERS_NOT_FOUND);
 }
 
 static bool find_references(struct put_state *s)

@@ -10,8 +10,6 @@ enum { PURGE_PAGE = 64 };
 struct purge {
 	struct store_job job;
 	bool more;
-	uint8_t uploads[PURGE_PAGE][16];
-	size_t upload_count;
 };
 
 static int64_t find_doomed(struct store_tx *tx, struct store_job *job)
@@ -55,32 +53,6 @@ static bool purge_tags(struct store_tx *tx, struct store_job *job, int64_t repos
 	return tx_exec(tx, job, q) && sqlite3_changes(tx->db->handle) > 0;
 }
 
-static bool purge_uploads(struct store_tx *tx, struct purge *purge, int64_t repository_id)
-{
-	int64_t contents[PURGE_PAGE];
-	sqlite3_stmt *q = db_query(tx->db, Q_UPLOAD_OF_REPOSITORY);
-	bind_int(q, 1, repository_id);
-	while (purge->upload_count < PURGE_PAGE && db_step(tx->db, q) == SQLITE_ROW) {
-		struct slice id = column_slice(q, 0);
-		if (id.len != 16)
-			continue;
-		memcpy(purge->uploads[purge->upload_count], id.at, 16);
-		contents[purge->upload_count++] = sqlite3_column_int64(q, 1);
-	}
-	db_done(q);
-	for (size_t i = 0; i < purge->upload_count; i++) {
-		q = db_query(tx->db, Q_UPLOAD_DROP);
-		bind_blob(q, 1, purge->uploads[i], 16);
-		if (!tx_exec(tx, &purge->job, q))
-			return false;
-		q = db_query(tx->db, Q_CONTENT_DROP);
-		bind_int(q, 1, contents[i]);
-		if (contents[i] != 0 && !tx_exec(tx, &purge->job, q))
-			return false;
-	}
-	return purge->upload_count > 0;
-}
-
 static void purge_run(struct store_tx *tx, struct store_job *job)
 {
 	struct purge *purge = (struct purge *)job;
@@ -89,7 +61,7 @@ static void purge_run(struct store_tx *tx, struct store_job *job)
 		return;
 	purge->more = true; /* until no repository is doomed any more */
 	if (purge_images(tx, job, id) != 0 || purge_tags(tx, job, id) ||
-	    purge_uploads(tx, purge, id) || job->error.code != ERR_NONE)
+	    job->error.code != ERR_NONE)
 		return;
 	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_DROP);
 	bind_int(q, 1, id);
@@ -101,11 +73,6 @@ static void purge_settle(struct store *store, struct store_job *job)
 	struct purge *purge = (struct purge *)job;
 	if (job->error.code != ERR_NONE)
 		return; /* the next deletion, or the next start, takes it up again */
-	for (size_t i = 0; i < purge->upload_count; i++) {
-		char name[FILE_NAME_MAX];
-		files_upload_name(purge->uploads[i], name);
-		files_remove(&store->files, name);
-	}
 	if (purge->more && !atomic_load(&store->closing))
 		purge_submit(store);
 }

@@ -6,6 +6,7 @@
 #include "storage/purge.h"
 #include "storage/reset.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -24,14 +25,21 @@ static bool finish_reset(struct store *store)
 static void remove_orphan(void *arg, const uint8_t id[16])
 {
 	struct store *store = arg;
-	sqlite3_stmt *q = db_query(&store->writer.db, Q_UPLOAD_GET);
-	bind_blob(q, 1, id, 16);
-	bool gone = db_step(&store->writer.db, q) == SQLITE_DONE;
-	db_done(q);
 	char name[FILE_NAME_MAX];
 	files_upload_name(id, name);
-	if (gone)
+	if (!upload_known(&store->uploads, id))
 		files_remove(&store->files, name);
+}
+
+/* Sessions are not flushed: they are good for a new process, not for a machine that went down. */
+static bool recover_uploads(struct store *store, bool cache_whole)
+{
+	struct upload_table *table = &store->uploads;
+	if (spool_open(&table->spool, store->files.folder, !cache_whole) != 0)
+		return false;
+	upload_table_load(table, store);
+	files_each_upload(&store->files, remove_orphan, store);
+	return true;
 }
 
 /* True when the folder was last opened under this very boot of the machine; notes this one. */
@@ -120,13 +128,14 @@ bool recover(struct store *store, struct err *err)
 {
 	struct db *db = &store->writer.db;
 	bool cache_whole = same_boot(db);
-	bool mended = finish_reset(store) && recover_blobs(store, cache_whole) && resume_purge(store);
+	bool mended = finish_reset(store) && recover_uploads(store, cache_whole) &&
+	    recover_blobs(store, cache_whole) && resume_purge(store);
 	if (mended) {
-		files_each_upload(&store->files, remove_orphan, store);
 		if (files_some_aside(&store->files))
 			clear_aside_submit(store);
 		return true;
 	}
-	snprintf(err->text, sizeof(err->text), "its database cannot be written: %s", db_cause(db));
+	snprintf(err->text, sizeof(err->text), "its files cannot be written: %s",
+	    sqlite3_errcode(db->handle) != SQLITE_OK ? db_cause(db) : strerror(errno));
 	return false;
 }

@@ -65,9 +65,8 @@ enum error_code repository_tags(struct store_reader *reader, int64_t repository_
 	return step == SQLITE_ROW || step == SQLITE_DONE ? ERR_NONE : db_failure(&reader->db);
 }
 
-static bool add_row(struct store_tx *tx, struct repository_create *create)
+bool repository_add(struct store_tx *tx, struct store_job *job, struct repository *r)
 {
-	struct repository *r = &create->repository;
 	r->created_ms = clock_now_ms(&tx->store->clock);
 	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_ADD);
 	bind_text(q, 1, r->account);
@@ -79,7 +78,7 @@ static bool add_row(struct store_tx *tx, struct repository_create *create)
 	bind_int(q, 7, r->scan_on_push);
 	bind_text(q, 8, r->encryption_type);
 	bind_text(q, 9, r->kms_key);
-	if (!tx_exec(tx, &create->job, q))
+	if (!tx_exec(tx, job, q))
 		return false;
 	r->id = sqlite3_last_insert_rowid(tx->db->handle);
 	return true;
@@ -100,7 +99,7 @@ static void create_run(struct store_tx *tx, struct store_job *job)
 		tx_fail(tx, job);
 		return;
 	}
-	if (!add_row(tx, create))
+	if (!repository_add(tx, job, &create->repository))
 		return;
 	for (size_t i = 0; i < create->tag_count; i++) {
 		sqlite3_stmt *q = db_query(tx->db, Q_RESOURCE_TAG_PUT);

@@ -64,6 +64,12 @@ struct repository_create {
 };
 void repository_create_submit(struct store *store, struct repository_create *create);
 
+/*
+ * Of a job's run function: adds the row of a repository that is not there yet; fills id and created_ms. False
+ * when the job has failed.
+ */
+bool repository_add(struct store_tx *tx, struct store_job *job, struct repository *r);
+
 /* ERR_REPOSITORY_NOT_FOUND, ERR_REPOSITORY_NOT_EMPTY unless force. */
 struct repository_delete {
 	struct store_job job; /* its arena must be set */

@@ -1,9 +1,7 @@
 /*
  * How the tables are laid out, and why:
  *
- * content      bytes of small blobs, and of small uploads: an upload that becomes a blob keeps its row,
- *              so the bytes are written once. Every blob has a row here (data NULL: a file), whose id is
- *              the blob's.
+ * content      bytes of small blobs. Every blob has a row here (data NULL: a file), whose id is the blob's.
  * blob         content by digest. synced = 0: a file not known to be on disk yet.
  * repository_blob  which repository sees which blob. Led by the blob, so that collecting one removes its
  *              links; those of a deleted repository stay until then (its id is never given again).
@@ -14,7 +12,6 @@
  *              blob ids it names (8 bytes each, native order), from which image_blob is undone. Manifests are not
  *              shared between repositories: they are small, and this saves each push a random index page.
  * image_blob   which images hold a blob; image_child: which parents hold a child.
- * upload       sessions; size counts the acknowledged bytes, in content_id's row or in uploads/<uuid>.
  */
 #include "storage/schema.h"
 
@@ -59,11 +56,7 @@ static const char first[] =
     "CREATE TABLE image_child("
     " repository_id INTEGER NOT NULL, child BLOB NOT NULL, parent BLOB NOT NULL,"
     " PRIMARY KEY(repository_id, child, parent)) WITHOUT ROWID;"
-    "CREATE INDEX image_child_parent ON image_child(repository_id, parent);"
-    "CREATE TABLE upload("
-    " id BLOB PRIMARY KEY, repository_id INTEGER NOT NULL, algorithm INTEGER NOT NULL,"
-    " touched_ms INTEGER NOT NULL, size INTEGER NOT NULL, content_id INTEGER NOT NULL,"
-    " in_file INTEGER NOT NULL) WITHOUT ROWID;";
+    "CREATE INDEX image_child_parent ON image_child(repository_id, parent);";
 
 /* Entry n brings version n to n + 1; entries are only ever added. */
 static const char *const migrations[] = {first};

@@ -2,8 +2,7 @@
  * Every statement storage runs, one entry each: DB_STATEMENTS(X) expands X(NAME, "SQL").
  *
  * A connection prepares a statement the first time it is used and keeps it. A unit test walks this table
- * and asks the planner about each: none may scan a table or sort in a temporary tree, but for those
- * marked "small" whose table is bounded by what is in flight.
+ * and asks the planner about each: none may scan a table or sort in a temporary tree.
  */
 #ifndef DRYDOCK_STORAGE_SQL_H
 #define DRYDOCK_STORAGE_SQL_H
@@ -17,6 +16,10 @@
 	"i.pushed_ms, i.pulled_ms, i.subject, i.tag_count, i.tags FROM "
 #define SQL_OF_MANIFEST                                                                            \
 	"SELECT i.id, i.digest, i.media_type, i.pulled_ms, i.manifest_size, r.id"
+#define SQL_OF_REFERRER                                                                            \
+	"SELECT i.digest, i.media_type, i.artifact_type, i.manifest_size, m.bytes FROM image i "   \
+	"CROSS JOIN manifest m ON m.id = i.id WHERE i.repository_id = ?1 AND i.subject = ?2 AND "   \
+	"i.status = 0 AND "
 
 #define DB_STATEMENTS(X)                                                                           \
 	/* transactions */                                                                         \
@@ -75,26 +78,22 @@
 	X(BLOB_LINK, "INSERT OR IGNORE INTO repository_blob(blob_id, repository_id) "              \
 	    "VALUES(?1, ?2)")                                                                      \
 	X(BLOB_UNLINK_ALL, "DELETE FROM repository_blob WHERE blob_id = ?1")                       \
+	X(BLOB_UNLINK, "DELETE FROM repository_blob WHERE repository_id = ?2 AND blob_id = "       \
+	    "(SELECT id FROM blob WHERE digest = ?1)")                                             \
+	X(BLOB_ANYWHERE,                                                                           \
+	    "SELECT b.id FROM blob b CROSS JOIN repository_blob l ON l.blob_id = b.id "            \
+	    "CROSS JOIN repository r ON r.id = l.repository_id "                                   \
+	    "WHERE b.digest = ?3 AND r.account = ?1 AND r.region = ?2 LIMIT 1")                    \
+	X(BLOB_OF_IMAGE,                                                                           \
+	    "SELECT b.id FROM repository r CROSS JOIN blob b CROSS JOIN image_blob i "             \
+	    "ON i.blob_id = b.id AND i.repository_id = r.id CROSS JOIN repository d ON d.id = ?5 " \
+	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4 AND "        \
+	    "d.encryption_type = r.encryption_type AND d.kms_key IS r.kms_key LIMIT 1")            \
 	X(BLOB_REFERENCED,                                                                         \
 	    "SELECT 1 FROM image_blob WHERE blob_id = ?1 AND repository_id = ?2 LIMIT 1")          \
 	X(CONTENT_ADD, "INSERT INTO content(data) VALUES(?1)")                                     \
 	X(CONTENT_READ, "SELECT data FROM content WHERE id = ?1")                                  \
 	X(CONTENT_DROP, "DELETE FROM content WHERE id = ?1")                                       \
-	/* uploads */                                                                              \
-	X(UPLOAD_ADD, "INSERT INTO upload(id, repository_id, algorithm, touched_ms, size, "        \
-	    "content_id, in_file) VALUES(?1, ?2, ?3, ?4, 0, 0, 0)")                                \
-	X(UPLOAD_FIND,                                                                             \
-	    "SELECT u.repository_id, u.algorithm, u.size, u.content_id, u.in_file "                \
-	    "FROM repository r CROSS JOIN upload u ON u.repository_id = r.id "                     \
-	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND u.id = ?4")                \
-	X(UPLOAD_GET, "SELECT repository_id, content_id, in_file FROM upload WHERE id = ?1")       \
-	X(UPLOAD_PARK, "UPDATE upload SET size = ?2, content_id = ?3, in_file = ?4, "              \
-	    "touched_ms = ?5 WHERE id = ?1")                                                       \
-	X(UPLOAD_DROP, "DELETE FROM upload WHERE id = ?1")                                         \
-	/* small: uploads in flight */                                                             \
-	X(UPLOAD_EXPIRED, "SELECT id FROM upload WHERE touched_ms < ?1")                           \
-	/* small: uploads in flight */                                                             \
-	X(UPLOAD_OF_REPOSITORY, "SELECT id, content_id FROM upload WHERE repository_id = ?1")      \
 	/* images */                                                                               \
 	X(IMAGE_BY_DIGEST, SQL_OF_IMAGE                                                            \
 	    "image i WHERE i.repository_id = ?1 AND i.tagged IN (0, 1) AND i.digest = ?2")         \
@@ -121,6 +120,8 @@
 	    "digest = ?3")                                                                         \
 	X(IMAGE_SOME, "SELECT digest, id, tagged FROM image WHERE repository_id = ?1 AND "         \
 	    "tagged IN (0, 1) LIMIT ?2")                                                           \
+	X(REFERRER_LIST, SQL_OF_REFERRER "i.tagged = 0 AND i.digest > ?3 UNION ALL "               \
+	    SQL_OF_REFERRER "i.tagged = 1 AND i.digest > ?3 ORDER BY 1")                           \
 	X(MANIFEST_ADD, "INSERT INTO manifest(blobs, bytes) VALUES(?1, ?2)")                       \
 	X(MANIFEST_BLOBS, "SELECT blobs FROM manifest WHERE id = ?1")                              \
 	X(MANIFEST_DROP, "DELETE FROM manifest WHERE id = ?1")                                     \

@@ -6,6 +6,7 @@
 #include "storage/recovery.h"
 #include "storage/schema.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -13,9 +14,14 @@
 
 enum {
 	IMAGE_QUOTA = 100000,      /* ecr-behaviour 9: images per repository */
-	LOG_FRAMES_TIDY = 1000,    /* 4 MiB: have a worker checkpoint */
-	LOG_FRAMES_URGENT = 16000, /* 64 MiB: the writer does it itself, now */
+	LOG_FRAMES_MAX = 1000,     /* of 4 KiB: then it is copied into the database */
 };
+
+enum error_code error_of_errno(int failure)
+{
+	bool full = failure == ENOSPC || failure == EDQUOT || failure == EFBIG;
+	return full ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED;
+}
 
 /* jobs */
 
@@ -52,28 +58,27 @@ static void checkpoint_work(struct store *store, struct store_job *job)
 	(void)job;
 	sqlite3_wal_checkpoint_v2(
 	    store->checkpointer.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	atomic_store(&store->checkpointing, false);
+	atomic_store(&store->checkpoint, CHECKPOINT_ALMOST);
 }
 
 void store_tend_log(struct store *store)
 {
 	struct writer *w = &store->writer;
-	if (w->log_frames < w->checkpoint_frames)
-		w->checkpoint_frames = 0; /* it started anew */
-	if (w->log_frames >= LOG_FRAMES_URGENT && !atomic_load(&store->checkpointing)) {
+	int state = atomic_load(&store->checkpoint);
+	if (state == CHECKPOINT_ALMOST) {
 		sqlite3_wal_checkpoint_v2(
 		    w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-		return;
+		atomic_store(&store->checkpoint, CHECKPOINT_IDLE);
+		w->log_frames = 0; /* until the next commit says otherwise */
 	}
-	if (w->log_frames - w->checkpoint_frames < LOG_FRAMES_TIDY ||
-	    atomic_exchange(&store->checkpointing, true))
+	if (state != CHECKPOINT_IDLE || w->log_frames < LOG_FRAMES_MAX)
 		return;
 	struct store_job *job = calloc(1, sizeof(*job));
 	if (!job)
 		abort();
 	job->work = checkpoint_work;
 	job->done = store_job_free;
-	w->checkpoint_frames = w->log_frames;
+	atomic_store(&store->checkpoint, CHECKPOINT_RUNS);
 	store_submit(store, job);
 }
 

@@ -4,6 +4,7 @@
  *	DATA/drydock.db          everything but large blobs (SQLite, write-ahead log)
  *	DATA/blobs/sha256/ab/... large blobs, by content
  *	DATA/uploads/<uuid>      the bytes of large uploads in flight
+ *	DATA/sessions*           what is known of uploads in flight, and the bytes of small ones
  *	DATA/lock                held while the folder has an owner
  *
  * Reads run on the calling thread through that thread's struct store_reader. Writes are jobs: any

@@ -1,79 +1,73 @@
 /*
- * The request's side of an upload: taking hold of a session, and bytes coming in.
- * What becomes of them is decided in upload_jobs.c, on the writer.
+ * The request's side of an upload: sessions, and bytes coming in. All of it runs on the request's thread.
+ * How one becomes a blob is upload_finish.c.
  */
 #include "storage/rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYER_BYTES_MAX (52000ULL * 1024 * 1024) /* ecr-behaviour: quota "Layer size" */
+#define LAYER_BYTES_MAX (52000ULL * 1024 * 1024) /* ecr-behaviour 9: "Layer size" */
+#define UPLOAD_LIFETIME_MS (24 * 3600 * 1000LL)
 
 enum { WRITE_BACK_BYTES = 8 * 1024 * 1024 };
+
+/* starting */
+
+static enum error_code start(struct store *store, int64_t repository_id,
+    const struct repository_key *key, enum digest_algorithm algorithm, uint8_t id[16])
+{
+	struct upload *u = NULL;
+	struct spool_head head = {.repository_id = repository_id,
+	    .key = *key,
+	    .algorithm = algorithm != DIGEST_NONE ? algorithm : DIGEST_SHA256,
+	    .touched_ms = clock_now_ms(&store->clock)};
+	if (getrandom(head.id, sizeof(head.id), 0) != sizeof(head.id))
+		return ERR_STORAGE_FAILED;
+	head.id[6] = (head.id[6] & 0x0f) | 0x40; /* RFC 9562: version 4, variant 10 */
+	head.id[8] = (head.id[8] & 0x3f) | 0x80;
+	memcpy(id, head.id, sizeof(head.id));
+	enum error_code failure = upload_new(store, &head, &u);
+	if (failure == ERR_NONE)
+		upload_give_back(u);
+	return failure;
+}
+
+enum error_code upload_begin(struct store *store, struct store_reader *reader,
+    const struct repository_key *key, enum digest_algorithm algorithm, uint8_t id[16])
+{
+	int64_t repository_id;
+	enum error_code failure = row_repository_id(&reader->db, key, &repository_id);
+	return failure == ERR_NONE ? start(store, repository_id, key, algorithm, id) : failure;
+}
+
+static void start_run(struct store_tx *tx, struct store_job *job)
+{
+	struct upload_start *up = (struct upload_start *)job;
+	int64_t repository_id;
+	if (job_repository_id(tx, job, &up->key, &repository_id))
+		job->error.code = start(tx->store, repository_id, &up->key, up->algorithm, up->id);
+}
+
+void upload_start_submit(struct store *store, struct upload_start *up)
+{
+	up->job.run = start_run;
+	up->job.flush = STORE_FLUSH_LATER;
+	store_submit(store, &up->job);
+}
+
+/* holding */
 
 enum error_code upload_stat(struct store_reader *reader, const struct repository_key *key,
     const uint8_t id[16], uint64_t *size)
 {
 	if (upload_peek(&reader->store->uploads, id, key, size))
 		return ERR_NONE;
-	sqlite3_stmt *q = db_query(&reader->db, Q_UPLOAD_FIND);
-	bind_key(q, key);
-	bind_blob(q, 4, id, 16);
-	int step = db_step(&reader->db, q);
-	if (step == SQLITE_ROW)
-		*size = (uint64_t)sqlite3_column_int64(q, 2);
-	db_done(q);
-	if (step == SQLITE_ROW)
-		return ERR_NONE;
-	return step == SQLITE_DONE ? row_missing(&reader->db, key, ERR_UPLOAD_UNKNOWN) : ERR_STORAGE_FAILED;
-}
-
-/* A file may be longer than what was acknowledged, never shorter (unless power was lost). */
-static bool file_agrees(struct upload *u)
-{
-	struct stat st;
-	int fd = files_open_upload(&u->store->files, u->id, false);
-	bool whole = fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= u->size &&
-	    ((uint64_t)st.st_size == u->size || ftruncate(fd, (off_t)u->size) == 0);
-	if (fd >= 0)
-		close(fd);
-	return whole;
-}
-
-/* A session that memory does not have: from its row. */
-static enum error_code load(struct store_reader *reader, const struct repository_key *key,
-    const uint8_t id[16], struct upload **out)
-{
-	sqlite3_stmt *q = db_query(&reader->db, Q_UPLOAD_FIND);
-	bind_key(q, key);
-	bind_blob(q, 4, id, 16);
-	int step = db_step(&reader->db, q);
-	struct upload *u = NULL;
-	if (step == SQLITE_ROW) {
-		u = upload_new(reader->store, id, sqlite3_column_int64(q, 0), key);
-		u->algorithm = (enum digest_algorithm)sqlite3_column_int(q, 1);
-		u->size = u->parked = (uint64_t)sqlite3_column_int64(q, 2);
-		u->content_id = sqlite3_column_int64(q, 3);
-		u->in_file = sqlite3_column_int(q, 4) != 0;
-	}
-	db_done(q);
-	if (!u)
-		return step == SQLITE_DONE ? row_missing(&reader->db, key, ERR_UPLOAD_UNKNOWN) : ERR_STORAGE_FAILED;
-	if (u->in_file && !file_agrees(u)) {
-		upload_free(u);
-		return ERR_UPLOAD_UNKNOWN;
-	}
-	*out = u;
-	return ERR_NONE;
-}
-
-static bool belongs(const struct upload *u, const struct repository_key *key)
-{
-	return slice_eq(u->key.name, key->name) && slice_eq(u->key.account, key->account) &&
-	    slice_eq(u->key.region, key->region);
+	return row_missing(&reader->db, key, ERR_UPLOAD_UNKNOWN);
 }
 
 enum error_code upload_acquire(struct store *store, struct store_reader *reader,
@@ -83,21 +77,13 @@ enum error_code upload_acquire(struct store *store, struct store_reader *reader,
 	enum upload_claim claim = upload_claim(&store->uploads, id, &u);
 	if (claim == UPLOAD_HELD)
 		return ERR_UPLOAD_BUSY;
-	if (claim == UPLOAD_ABSENT) {
-		enum error_code failure = load(reader, key, id, &u);
-		if (failure != ERR_NONE)
-			return failure;
-		if (!upload_insert(&store->uploads, u)) {
-			upload_free(u);
-			return ERR_UPLOAD_BUSY; /* another request was faster by a moment */
-		}
-	} else if (!belongs(u, key)) {
-		upload_give_back(&store->uploads, u);
-		return row_missing(&reader->db, key, ERR_UPLOAD_UNKNOWN);
+	if (claim == UPLOAD_CLAIMED && upload_belongs(u, key)) {
+		*out = u;
+		return ERR_NONE;
 	}
-	u->reader = reader;
-	*out = u;
-	return ERR_NONE;
+	if (claim == UPLOAD_CLAIMED)
+		upload_give_back(u);
+	return row_missing(&reader->db, key, ERR_UPLOAD_UNKNOWN);
 }
 
 uint64_t upload_size(const struct upload *upload)
@@ -111,9 +97,11 @@ void upload_expect(struct upload *upload, enum digest_algorithm algorithm)
 		upload->algorithm = algorithm;
 }
 
+/* bytes */
+
 /*
- * The one place where bytes are hashed on their way in. A session that has bytes but no hash (it was
- * forgotten, or the process is a new one) is hashed whole when it is finished.
+ * The one place where bytes are hashed on their way in. A session that has bytes but no hash (it cooled
+ * down, or the process is a new one) is hashed whole when it is finished.
  */
 static void hash(struct upload *u, struct slice bytes)
 {
@@ -123,70 +111,45 @@ static void hash(struct upload *u, struct slice bytes)
 		hasher_update(u->hasher, bytes.at, bytes.len);
 }
 
-/* Room for all bytes of a small upload, those of its row read back. */
-static enum error_code reserve(struct upload *u, size_t len)
-{
-	size_t need = (size_t)u->size + len;
-	if (need > u->bytes_cap) {
-		size_t cap = u->bytes_cap ? u->bytes_cap : 4096;
-		while (cap < need)
-			cap *= 2;
-		u->bytes = realloc(u->bytes, cap);
-		if (!u->bytes)
-			abort();
-		bool fresh = u->bytes_cap == 0;
-		u->bytes_cap = cap;
-		if (!fresh || u->size == 0)
-			return ERR_NONE;
-		sqlite3_stmt *q = db_query(&u->reader->db, Q_CONTENT_READ);
-		bind_int(q, 1, u->content_id);
-		bool read = db_step(&u->reader->db, q) == SQLITE_ROW &&
-		    column_slice(q, 0).len == u->size;
-		if (read)
-			memcpy(u->bytes, column_slice(q, 0).at, (size_t)u->size);
-		db_done(q);
-		return read ? ERR_NONE : ERR_UPLOAD_UNKNOWN;
-	}
-	return ERR_NONE;
-}
-
-static enum error_code write_out(struct upload *u, const char *at, size_t len, uint64_t offset)
+static int write_out(int fd, const char *at, size_t len, uint64_t offset)
 {
 	while (len > 0) {
-		ssize_t wrote = pwrite(u->fd, at, len, (off_t)offset);
+		ssize_t wrote = pwrite(fd, at, len, (off_t)offset);
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote <= 0)
-			return errno == ENOSPC || errno == EDQUOT || errno == EFBIG
-			    ? ERR_STORAGE_FULL
-			    : ERR_STORAGE_FAILED;
+			return wrote < 0 ? errno : ENOSPC;
 		at += wrote;
 		len -= (size_t)wrote;
 		offset += (uint64_t)wrote;
 	}
-	return ERR_NONE;
+	return 0;
 }
 
-/* Opens the file, moving into it what a small upload had in memory or in its row. */
-static enum error_code open_file(struct upload *u)
+/* Makes the file, with what a small upload had in its slot so far. */
+static int make_file(struct upload *u)
 {
-	u->fd = files_open_upload(&u->store->files, u->id, !u->in_file);
+	char small[BLOB_INLINE_MAX];
+	u->fd = files_open_upload(&u->store->files, u->id, true);
 	if (u->fd < 0)
-		return errno == ENOSPC || errno == EDQUOT ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED;
-	if (u->in_file)
-		return ERR_NONE;
-	enum error_code failure = u->size > 0 ? reserve(u, 0) : ERR_NONE;
-	if (failure == ERR_NONE && !u->bytes && u->size > 0)
-		failure = ERR_STORAGE_FAILED;
-	if (failure == ERR_NONE)
-		failure = write_out(u, u->bytes, (size_t)u->size, 0);
-	if (failure != ERR_NONE)
-		return failure;
-	u->in_file = true;
-	free(u->bytes);
-	u->bytes = NULL;
-	u->bytes_cap = 0;
-	return ERR_NONE;
+		return errno;
+	int failure = spool_read(&u->store->uploads.spool, u->slot, small, (size_t)u->size);
+	if (!failure)
+		failure = write_out(u->fd, small, (size_t)u->size, 0);
+	u->in_file = true; /* whole or not: it is there to be removed */
+	return failure;
+}
+
+/* Opens the file again. It may be longer than what was acknowledged; never shorter. */
+static int reopen_file(struct upload *u)
+{
+	struct stat st;
+	u->fd = files_open_upload(&u->store->files, u->id, false);
+	if (u->fd < 0 || fstat(u->fd, &st) != 0)
+		return errno;
+	if ((uint64_t)st.st_size < u->size)
+		return EIO;
+	return (uint64_t)st.st_size == u->size || ftruncate(u->fd, (off_t)u->size) == 0 ? 0 : errno;
 }
 
 struct write_back {
@@ -214,30 +177,22 @@ static void start_write_back(struct upload *u)
 		free(w);
 		return;
 	}
-	*w = (struct write_back){
-	    .job = {.work = write_back_work, .done = store_job_free},
-	    .fd = fd,
-	    .from = u->write_back,
-	    .len = u->size - u->write_back,
-	};
+	w->job.work = write_back_work;
+	w->job.done = store_job_free;
+	w->fd = fd;
+	w->from = u->write_back;
+	w->len = u->size - u->write_back;
 	u->write_back = u->size;
 	store_submit(u->store, &w->job);
 }
 
-static enum error_code append(struct upload *u, struct slice bytes)
+static int append(struct upload *u, struct slice bytes)
 {
-	enum error_code failure = ERR_NONE;
-	if (!u->in_file && u->size + bytes.len <= BLOB_INLINE_MAX) {
-		failure = reserve(u, bytes.len);
-		if (failure == ERR_NONE)
-			memcpy(u->bytes + u->size, bytes.at, bytes.len);
-	} else {
-		if (u->fd < 0)
-			failure = open_file(u);
-		if (failure == ERR_NONE)
-			failure = write_out(u, bytes.at, bytes.len, u->size);
-	}
-	return failure;
+	if (!u->in_file && u->size + bytes.len <= BLOB_INLINE_MAX)
+		return spool_write(
+		    &u->store->uploads.spool, u->slot, u->size, bytes.at, bytes.len);
+	int failure = u->fd >= 0 ? 0 : u->in_file ? reopen_file(u) : make_file(u);
+	return failure ? failure : write_out(u->fd, bytes.at, bytes.len, u->size);
 }
 
 enum error_code upload_append(struct upload *upload, struct slice bytes)
@@ -248,10 +203,10 @@ enum error_code upload_append(struct upload *upload, struct slice bytes)
 		return ERR_NONE;
 	if (bytes.len > LAYER_BYTES_MAX - upload->size)
 		return ERR_LAYER_TOO_LARGE;
-	enum error_code failure = append(upload, bytes);
-	if (failure != ERR_NONE) {
+	int failure = append(upload, bytes);
+	if (failure) {
 		upload->spoilt = true;
-		return failure;
+		return error_of_errno(failure);
 	}
 	hash(upload, bytes);
 	upload->size += bytes.len;
@@ -260,7 +215,98 @@ enum error_code upload_append(struct upload *upload, struct slice bytes)
 	return ERR_NONE;
 }
 
+/* endings */
+
+enum error_code upload_keep(struct upload *upload, uint64_t *size)
+{
+	*size = upload->size;
+	if (atomic_load(&upload->dead)) {
+		upload_give_back(upload);
+		return ERR_UPLOAD_UNKNOWN;
+	}
+	upload->touched_ms = clock_now_ms(&upload->store->clock);
+	int failure = upload->spoilt ? EIO : upload_write_head(upload);
+	if (failure) {
+		upload_remove(upload); /* so that its space returns */
+		return error_of_errno(failure);
+	}
+	upload->parked = upload->size;
+	upload_give_back(upload);
+	return ERR_NONE;
+}
+
+void upload_park_submit(struct store *store, struct upload_park *park)
+{
+	(void)store;
+	park->job.error.code = upload_keep(park->upload, &park->size);
+	park->upload = NULL;
+	park->job.done(&park->job);
+}
+
+void upload_abandon(struct upload *upload)
+{
+	uint64_t size;
+	if (upload->spoilt)
+		upload_remove(upload);
+	else if (upload->size == upload->parked)
+		upload_give_back(upload);
+	else if (upload_keep(upload, &size) != ERR_NONE)
+		return; /* it is gone: nobody waits to hear it */
+}
+
 void upload_release(struct upload *upload)
 {
-	upload_give_back(&upload->store->uploads, upload);
+	upload_give_back(upload);
+}
+
+static void cancel_run(struct store_tx *tx, struct store_job *job)
+{
+	struct upload_cancel *cancel = (struct upload_cancel *)job;
+	int64_t repository_id;
+	struct upload *u = NULL;
+	if (!job_repository_id(tx, job, &cancel->key, &repository_id))
+		return;
+	enum upload_claim claim = upload_claim(&tx->store->uploads, cancel->id, &u);
+	if (claim == UPLOAD_HELD) {
+		job->error.code = ERR_UPLOAD_BUSY;
+	} else if (claim == UPLOAD_CLAIMED && upload_belongs(u, &cancel->key)) {
+		upload_remove(u);
+	} else {
+		job->error.code = ERR_UPLOAD_UNKNOWN;
+		if (u)
+			upload_give_back(u);
+	}
+}
+
+void upload_cancel_submit(struct store *store, struct upload_cancel *cancel)
+{
+	cancel->job.run = cancel_run;
+	cancel->job.flush = STORE_FLUSH_LATER;
+	store_submit(store, &cancel->job);
+}
+
+struct file_removal {
+	struct store_job job;
+	char name[FILE_NAME_MAX];
+};
+
+static void remove_work(struct store *store, struct store_job *job)
+{
+	files_remove(&store->files, ((struct file_removal *)job)->name);
+}
+
+void upload_file_remove(struct store *store, const uint8_t id[16])
+{
+	struct file_removal *removal = calloc(1, sizeof(*removal));
+	if (!removal)
+		abort();
+	removal->job.work = remove_work;
+	removal->job.done = store_job_free;
+	files_upload_name(id, removal->name);
+	store_submit(store, &removal->job);
+}
+
+void uploads_expire(struct store *store)
+{
+	upload_kill_older(&store->uploads, clock_now_ms(&store->clock) - UPLOAD_LIFETIME_MS);
 }

@@ -1,17 +1,20 @@
 /*
  * Uploads: blobs on their way in.
  *
- * A session is a row, so that it survives a restart; its bytes are that row's while they are few, and a
- * file once they exceed BLOB_INLINE_MAX. One request at a time may hold a session.
+ * A session survives a restart of the process (spool.h): what was acknowledged of it is there again. Its
+ * bytes are in a slot of the spool while they are few, and in a file of their own once they exceed
+ * BLOB_INLINE_MAX. One request at a time may hold a session.
  *
- *	upload_start_submit()                    POST: makes the row
+ *	upload_begin()                           POST: makes the session
  *	upload_acquire()                         PATCH, PUT: now this request holds it
  *	  upload_append() ...                    each slice of the body, hashed as it is written
- *	upload_park_submit()  or                 PATCH's end: what came is kept
+ *	upload_keep()  or                        PATCH's end: what came is kept
  *	upload_finish_submit()                   PUT's end: verified, becomes a blob, the session is gone
  *	  or upload_abandon()                    the client vanished: what came so far is kept
  *
- * acquire/append/abandon are called on the request's thread and do not block beyond the page cache.
+ * All but finishing and cancelling is done at once, on the request's thread, and does not block beyond
+ * the page cache. A session is forgotten 24 hours after its last request, and when the machine (not
+ * only the process) went down.
  */
 #ifndef DRYDOCK_STORAGE_UPLOAD_H
 #define DRYDOCK_STORAGE_UPLOAD_H
@@ -20,17 +23,22 @@
 
 struct upload; /* a session held by one request */
 
-/* id is filled (random UUID v4). ERR_REPOSITORY_NOT_FOUND. */
+/*
+ * A new session; id is filled (random UUID v4). algorithm: to hash with as bytes come; DIGEST_NONE means
+ * sha256. ERR_REPOSITORY_NOT_FOUND, ERR_STORAGE_*, ERR_THROTTLED (thousands of requests hold one each).
+ */
+enum error_code upload_begin(struct store *store, struct store_reader *reader,
+    const struct repository_key *key, enum digest_algorithm algorithm, uint8_t id[16]);
+/* The same as a job, for callers without a reader. */
 struct upload_start {
 	struct store_job job;
 	struct repository_key key;
-	enum digest_algorithm algorithm; /* to hash with as bytes come; DIGEST_NONE means sha256 */
+	enum digest_algorithm algorithm;
 	uint8_t id[16];
-	struct upload *session; /* storage's */
 };
 void upload_start_submit(struct store *store, struct upload_start *start);
 
-/* Bytes received so far. ERR_REPOSITORY_NOT_FOUND, ERR_UPLOAD_UNKNOWN (also: another repository's). */
+/* Bytes acknowledged so far. ERR_REPOSITORY_NOT_FOUND, ERR_UPLOAD_UNKNOWN (also: another repository's). */
 enum error_code upload_stat(struct store_reader *reader, const struct repository_key *key,
     const uint8_t id[16], uint64_t *size);
 
@@ -51,18 +59,24 @@ void upload_abandon(struct upload *upload);
 /* Gives it back unchanged (nothing was appended). */
 void upload_release(struct upload *upload);
 
-/* Keeps what was appended and gives the session back. */
+/*
+ * Keeps what was appended and gives the session back. size: all it holds. ERR_UPLOAD_UNKNOWN (it was
+ * ended meanwhile), ERR_STORAGE_* (then it is gone, and its space with it).
+ */
+enum error_code upload_keep(struct upload *upload, uint64_t *size);
+/* The same in a job's clothes; done is called before this returns. */
 struct upload_park {
 	struct store_job job;
 	struct upload *upload;
-	uint64_t size;      /* out */
-	int64_t content_id; /* storage's */
+	uint64_t size; /* out */
 };
 void upload_park_submit(struct store *store, struct upload_park *park);
 
 /*
  * Verifies and commits. ERR_LAYER_DIGEST_MISMATCH (the session and its bytes are gone),
- * ERR_REPOSITORY_NOT_FOUND (deleted meanwhile), ERR_STORAGE_*. The session is given back in any case.
+ * ERR_REPOSITORY_NOT_FOUND (deleted meanwhile), ERR_UPLOAD_UNKNOWN, ERR_STORAGE_FULL (the session is gone,
+ * and its space with it), ERR_STORAGE_FAILED (it may be tried again). The caller holds it no longer in
+ * any case.
  */
 struct upload_finish {
 	struct store_job job;
@@ -80,8 +94,6 @@ struct upload_cancel {
 	struct store_job job;
 	struct repository_key key;
 	uint8_t id[16];
-	struct upload *session; /* storage's */
-	bool in_file;
 };
 void upload_cancel_submit(struct store *store, struct upload_cancel *cancel);
 

@@ -6,12 +6,15 @@
 void upload_table_init(struct upload_table *table)
 {
 	memset(table, 0, sizeof(*table));
+	table->spool.heads = table->spool.bytes = -1;
 	pthread_mutex_init(&table->lock, NULL);
 }
 
+/* These are called with the table's lock held. */
+
 static struct upload **bucket_of(struct upload_table *table, const uint8_t id[16])
 {
-	return &table->buckets[id[0]]; /* ids are random */
+	return &table->buckets[(unsigned)(id[0] | id[1] << 8) % UPLOAD_BUCKETS]; /* ids are random */
 }
 
 static struct upload *find(struct upload_table *table, const uint8_t id[16])
@@ -22,85 +25,129 @@ static struct upload *find(struct upload_table *table, const uint8_t id[16])
 	return u;
 }
 
-static void unlist(struct upload_table *table, struct upload *u)
+static void list_add(struct idle_list *list, struct upload *u)
 {
-	if (!u->listed)
-		return;
-	*(u->older ? &u->older->newer : &table->oldest) = u->newer;
-	*(u->newer ? &u->newer->older : &table->newest) = u->older;
-	u->older = u->newer = NULL;
-	u->listed = false;
-	table->idle--;
-}
-
-static void list(struct upload_table *table, struct upload *u)
-{
-	u->older = table->newest;
+	u->older = list->newest;
 	u->newer = NULL;
-	*(table->newest ? &table->newest->newer : &table->oldest) = u;
-	table->newest = u;
-	u->listed = true;
-	table->idle++;
+	*(list->newest ? &list->newest->newer : &list->oldest) = u;
+	list->newest = u;
+	list->count++;
+	u->list = list;
 }
 
-static void unchain(struct upload_table *table, struct upload *u)
+static void list_take(struct upload *u)
+{
+	struct idle_list *list = u->list;
+	*(u->older ? &u->older->newer : &list->oldest) = u->newer;
+	*(u->newer ? &u->newer->older : &list->newest) = u->older;
+	u->older = u->newer = NULL;
+	list->count--;
+	u->list = NULL;
+}
+
+static void chain_in(struct upload_table *table, struct upload *u)
+{
+	u->chain = *bucket_of(table, u->id);
+	*bucket_of(table, u->id) = u;
+}
+
+static void chain_out(struct upload_table *table, struct upload *u)
 {
 	struct upload **at = bucket_of(table, u->id);
-	while (*at && *at != u)
+	while (*at != u)
 		at = &(*at)->chain;
-	if (*at)
-		*at = u->chain;
-	unlist(table, u);
+	*at = u->chain;
 }
 
-/* The oldest idle session, when there are too many. */
-static struct upload *take_surplus(struct upload_table *table)
+static void slot_free(struct upload_table *table, uint32_t slot)
 {
-	struct upload *u = table->idle > UPLOADS_IDLE_MAX ? table->oldest : NULL;
-	if (u)
-		unchain(table, u);
-	return u;
+	if (table->free_count == table->free_cap) {
+		table->free_cap = table->free_cap ? table->free_cap * 2 : 64;
+		table->free_slots =
+		    realloc(table->free_slots, table->free_cap * sizeof(*table->free_slots));
+		if (!table->free_slots)
+			abort();
+	}
+	table->free_slots[table->free_count++] = slot;
 }
 
-static struct slice own(struct slice s)
+static bool slot_take(struct upload_table *table, uint32_t *slot)
 {
-	char *copy = malloc(s.len + 1);
-	if (!copy)
-		abort();
-	memcpy(copy, s.at, s.len);
-	return slice_of(copy, s.len);
+	if (table->free_count > 0)
+		*slot = table->free_slots[--table->free_count];
+	else if (table->slots_used < SPOOL_SLOTS_MAX)
+		*slot = table->slots_used++;
+	else
+		return false;
+	return true;
 }
 
-struct upload *upload_new(struct store *store, const uint8_t id[16], int64_t repository_id,
-    const struct repository_key *key)
+/* Takes an idle session out, for the caller to end. */
+static void take_idle(struct upload_table *table, struct upload *u)
 {
-	struct upload *u = calloc(1, sizeof(*u));
-	if (!u)
-		abort();
-	u->store = store;
-	memcpy(u->id, id, 16);
-	u->repository_id = repository_id;
-	u->key.account = own(key->account);
-	u->key.region = own(key->region);
-	u->key.name = own(key->name);
-	u->algorithm = DIGEST_SHA256;
-	u->fd = -1;
-	u->held = true;
-	return u;
+	list_take(u);
+	chain_out(table, u);
 }
 
-void upload_free(struct upload *u)
+/* From here on the lock is taken where it is needed. */
+
+static void end(struct upload *u)
 {
-	if (!u)
-		return;
+	struct upload_table *table = &u->store->uploads;
 	if (u->fd >= 0)
 		close(u->fd);
+	if (u->in_file || u->fd >= 0)
+		upload_file_remove(u->store, u->id);
+	spool_clear_head(&table->spool, u->slot);
+	pthread_mutex_lock(&table->lock);
+	slot_free(table, u->slot);
+	pthread_mutex_unlock(&table->lock);
 	hasher_free(u->hasher);
-	free(u->bytes);
-	free((char *)u->key.account.at);
-	free((char *)u->key.region.at);
-	free((char *)u->key.name.at);
 	free(u);
+}
+
+static struct upload *from_head(struct store *store, const struct spool_head *head)
+{
+	const struct repository_key *key = &head->key;
+	size_t account = key->account.len, region = key->region.len, name = key->name.len;
+	struct upload *u = calloc(1, sizeof(*u) + account + region + name);
+	if (!u)
+		abort();
+	char *text = (char *)(u + 1);
+	memcpy(text, key->account.at, account);
+	memcpy(text + account, key->region.at, region);
+	memcpy(text + account + region, key->name.at, name);
+	u->key.account = slice_of(text, account);
+	u->key.region = slice_of(text + account, region);
+	u->key.name = slice_of(text + account + region, name);
+	u->store = store;
+	memcpy(u->id, head->id, sizeof(u->id));
+	u->repository_id = head->repository_id;
+	u->algorithm = head->algorithm;
+	u->size = u->parked = head->size;
+	u->in_file = head->in_file;
+	u->touched_ms = head->touched_ms;
+	u->fd = -1;
+	return u;
+}
+
+/* Reads slots in order; those between sessions are free ones. */
+void upload_table_load(struct upload_table *table, struct store *store)
+{
+	char text[512];
+	struct spool_head head;
+	uint32_t slots = spool_slots(&table->spool);
+	for (uint32_t slot = 0; slot < slots; slot++) {
+		if (!spool_read_head(&table->spool, slot, text, &head)) {
+			slot_free(table, slot);
+			continue;
+		}
+		struct upload *u = from_head(store, &head);
+		u->slot = slot;
+		chain_in(table, u);
+		list_add(&table->cold, u);
+	}
+	table->slots_used = slots;
 }
 
 void upload_table_release(struct upload_table *table)
@@ -108,42 +155,85 @@ void upload_table_release(struct upload_table *table)
 	for (size_t i = 0; i < UPLOAD_BUCKETS; i++) {
 		for (struct upload *u; (u = table->buckets[i]);) {
 			table->buckets[i] = u->chain;
-			upload_free(u);
+			if (u->fd >= 0)
+				close(u->fd);
+			hasher_free(u->hasher);
+			free(u);
 		}
 	}
+	free(table->free_slots);
+	spool_close(&table->spool);
 	pthread_mutex_destroy(&table->lock);
+}
+
+int upload_write_head(struct upload *u)
+{
+	struct spool_head head = {.repository_id = u->repository_id,
+	    .key = u->key,
+	    .algorithm = u->algorithm,
+	    .size = u->size,
+	    .in_file = u->in_file,
+	    .touched_ms = u->touched_ms};
+	memcpy(head.id, u->id, sizeof(head.id));
+	return spool_write_head(&u->store->uploads.spool, u->slot, &head);
+}
+
+/* A slot for a new session; when there is none, the session idle longest gives its own. */
+static bool have_slot(struct upload_table *table, uint32_t *slot)
+{
+	pthread_mutex_lock(&table->lock);
+	bool taken = slot_take(table, slot);
+	struct upload *surplus = NULL;
+	if (!taken && (surplus = table->cold.oldest ? table->cold.oldest : table->warm.oldest))
+		take_idle(table, surplus);
+	pthread_mutex_unlock(&table->lock);
+	if (!surplus)
+		return taken;
+	end(surplus);
+	pthread_mutex_lock(&table->lock);
+	taken = slot_take(table, slot);
+	pthread_mutex_unlock(&table->lock);
+	return taken;
+}
+
+enum error_code upload_new(
+    struct store *store, const struct spool_head *head, struct upload **out)
+{
+	struct upload_table *table = &store->uploads;
+	uint32_t slot;
+	if (!have_slot(table, &slot))
+		return ERR_THROTTLED;
+	struct upload *u = from_head(store, head);
+	u->slot = slot;
+	int failure = upload_write_head(u);
+	if (failure) {
+		end(u);
+		return error_of_errno(failure);
+	}
+	pthread_mutex_lock(&table->lock);
+	chain_in(table, u);
+	pthread_mutex_unlock(&table->lock);
+	*out = u;
+	return ERR_NONE;
 }
 
 enum upload_claim upload_claim(struct upload_table *table, const uint8_t id[16], struct upload **out)
 {
 	pthread_mutex_lock(&table->lock);
 	struct upload *u = find(table, id);
-	enum upload_claim claim = !u ? UPLOAD_ABSENT : u->held ? UPLOAD_HELD : UPLOAD_CLAIMED;
+	enum upload_claim claim = !u ? UPLOAD_ABSENT : u->list ? UPLOAD_CLAIMED : UPLOAD_HELD;
 	if (claim == UPLOAD_CLAIMED) {
-		u->held = true;
-		unlist(table, u);
+		list_take(u);
 		*out = u;
 	}
 	pthread_mutex_unlock(&table->lock);
 	return claim;
 }
 
-bool upload_insert(struct upload_table *table, struct upload *u)
+bool upload_belongs(const struct upload *u, const struct repository_key *key)
 {
-	pthread_mutex_lock(&table->lock);
-	bool absent = !find(table, u->id);
-	if (absent) {
-		u->chain = *bucket_of(table, u->id);
-		*bucket_of(table, u->id) = u;
-	}
-	pthread_mutex_unlock(&table->lock);
-	return absent;
-}
-
-static bool same_repository(const struct repository_key *a, const struct repository_key *b)
-{
-	return slice_eq(a->name, b->name) && slice_eq(a->account, b->account) &&
-	    slice_eq(a->region, b->region);
+	return slice_eq(u->key.name, key->name) && slice_eq(u->key.account, key->account) &&
+	    slice_eq(u->key.region, key->region);
 }
 
 bool upload_peek(struct upload_table *table, const uint8_t id[16], const struct repository_key *key,
@@ -151,59 +241,104 @@ bool upload_peek(struct upload_table *table, const uint8_t id[16], const struct 
 {
 	pthread_mutex_lock(&table->lock);
 	struct upload *u = find(table, id);
-	/* a held one is growing under its holder's hands: what its row says is what is acknowledged */
-	bool here = u && !u->held && same_repository(&u->key, key);
+	bool here = u && !atomic_load(&u->dead) && upload_belongs(u, key);
 	if (here)
-		*size = u->size;
+		*size = u->parked;
 	pthread_mutex_unlock(&table->lock);
 	return here;
 }
 
-void upload_give_back(struct upload_table *table, struct upload *u)
+bool upload_known(struct upload_table *table, const uint8_t id[16])
 {
+	pthread_mutex_lock(&table->lock);
+	bool known = find(table, id) != NULL;
+	pthread_mutex_unlock(&table->lock);
+	return known;
+}
+
+void upload_give_back(struct upload *u)
+{
+	struct upload_table *table = &u->store->uploads;
+	struct hasher *forgotten = NULL;
 	if (u->fd >= 0)
 		close(u->fd);
 	u->fd = -1;
-	u->reader = NULL;
 	pthread_mutex_lock(&table->lock);
-	u->held = false;
 	bool dead = atomic_load(&u->dead);
 	if (dead)
-		unchain(table, u);
+		chain_out(table, u);
 	else
-		list(table, u);
-	struct upload *surplus = dead ? u : take_surplus(table);
+		list_add(&table->warm, u);
+	if (table->warm.count > UPLOADS_WARM_MAX) {
+		struct upload *cools = table->warm.oldest;
+		list_take(cools);
+		list_add(&table->cold, cools);
+		forgotten = cools->hasher;
+		cools->hasher = NULL;
+	}
 	pthread_mutex_unlock(&table->lock);
-	upload_free(surplus);
+	hasher_free(forgotten);
+	if (dead)
+		end(u);
 }
 
-void upload_take_out(struct upload_table *table, struct upload *u)
+void upload_remove(struct upload *u)
 {
+	struct upload_table *table = &u->store->uploads;
 	pthread_mutex_lock(&table->lock);
-	unchain(table, u);
+	chain_out(table, u);
 	pthread_mutex_unlock(&table->lock);
+	end(u);
+}
+
+/* Takes idle sessions out, those a test picks, and ends them. */
+static void end_some(struct upload_table *table, struct idle_list *list,
+    bool (*picks)(const struct upload *u, int64_t arg), int64_t arg)
+{
+	struct upload *ended = NULL;
+	pthread_mutex_lock(&table->lock);
+	for (struct upload *u = list->oldest, *newer; u; u = newer) {
+		newer = u->newer;
+		if (!picks(u, arg))
+			continue;
+		take_idle(table, u);
+		u->chain = ended;
+		ended = u;
+	}
+	pthread_mutex_unlock(&table->lock);
+	for (struct upload *next; ended; ended = next) {
+		next = ended->chain;
+		end(ended);
+	}
+}
+
+static bool is_dead(const struct upload *u, int64_t arg)
+{
+	(void)arg;
+	return atomic_load(&u->dead);
+}
+
+static bool is_older(const struct upload *u, int64_t touched_ms)
+{
+	return u->touched_ms < touched_ms;
 }
 
 void upload_kill(struct upload_table *table, int64_t repository_id)
 {
-	struct upload *idle = NULL;
 	pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < UPLOAD_BUCKETS; i++) {
-		for (struct upload *u = table->buckets[i], *next; u; u = next) {
-			next = u->chain;
-			if (repository_id != 0 && u->repository_id != repository_id)
-				continue;
-			atomic_store(&u->dead, true);
-			if (u->held)
-				continue;
-			unchain(table, u);
-			u->chain = idle;
-			idle = u;
+		for (struct upload *u = table->buckets[i]; u; u = u->chain) {
+			if (repository_id == 0 || u->repository_id == repository_id)
+				atomic_store(&u->dead, true);
 		}
 	}
 	pthread_mutex_unlock(&table->lock);
-	for (struct upload *next; idle; idle = next) {
-		next = idle->chain;
-		upload_free(idle);
-	}
+	end_some(table, &table->warm, is_dead, 0);
+	end_some(table, &table->cold, is_dead, 0);
+}
+
+void upload_kill_older(struct upload_table *table, int64_t touched_ms)
+{
+	end_some(table, &table->warm, is_older, touched_ms);
+	end_some(table, &table->cold, is_older, touched_ms);
 }

@@ -25,8 +25,7 @@ struct writer {
 	bool asleep, stop;
 	/* the writer thread's own */
 	struct job_list parked;    /* image_puts whose blobs are being flushed */
-	int64_t checkpoint_frames; /* the log's length when a checkpoint was last begun */
-	int64_t log_frames;
+	int log_frames; /* the log's length after the last commit */
 };
 
 /* The transaction as a running job sees it. */

@@ -202,7 +202,7 @@ static int pattern_number(const char *pattern)
 	return pattern_count++;
 }
 
-/* The string reads as if a NUL followed its end, and the automaton ends on that NUL and no other. */
+/* The string reads as if a NUL followed it, and the automaton ends on that NUL and no other. */
 static void put_matcher(FILE *out, int number)
 {
 	struct regex r = {patterns[number], patterns[number], out};
@@ -368,7 +368,8 @@ static void put_shapes(FILE *out, const cJSON *shapes)
 	fputs("\nenum {\n", out);
 	cJSON_ArrayForEach(shape, shapes)
 		fprintf(out, "    S_%s,\n", shape->string);
-	fputs("    SHAPE_COUNT\n};\n\nstatic const struct model_shape shapes[SHAPE_COUNT];\n\n", out);
+	fputs(
+	    "    SHAPE_COUNT\n};\n\nstatic const struct model_shape shapes[SHAPE_COUNT];\n\n", out);
 	cJSON_ArrayForEach(shape, shapes) {
 		if (get(shape, "enum"))
 			put_names(out, "values", shape->string, get(shape, "enum"));
@@ -437,7 +438,8 @@ static void put_model(FILE *out, const cJSON *root, const char *service)
 {
 	const cJSON *shapes = get(root, "shapes"), *operations = get(root, "operations");
 
-	if (!shapes || !operations || !text_of(root, "targetPrefix") || !text_of(root, "signingName"))
+	if (!shapes || !operations || !text_of(root, "targetPrefix") ||
+	    !text_of(root, "signingName"))
 		die("shapes, operations, targetPrefix or signingName is missing");
 	fputs("// Written by model_gen at build time: change protocol/model/ instead.\n"
 	      "#include \"protocol/model.h\"\n",

@@ -1,7 +1,7 @@
 /*
- * The life of a connection: one switch over its states. Each state's function takes the connection as
- * far as it can and returns true when it went on to another state (or may go on in this one), false
- * when it must wait for the socket, the application or the clock.
+ * The life of a connection: one switch over its states. Each state's function takes the connection
+ * as far as it can and returns true when it went on to another state (or may go on in this one),
+ * false when it must wait for the socket, the application or the clock.
  */
 #include "server/http/conn.h"
 
@@ -125,7 +125,7 @@ static bool conn_lost(struct conn *c)
 static bool rest_is_small(const struct conn *c)
 {
 	return !c->req.chunked && !c->parser.expect_continue &&
-	    (uint64_t)c->req.content_length - c->req.body_bytes <= DRAIN_BYTES_MAX;
+	       (uint64_t)c->req.content_length - c->req.body_bytes <= DRAIN_BYTES_MAX;
 }
 
 static bool reply_begin(struct conn *c)
@@ -133,6 +133,8 @@ static bool reply_begin(struct conn *c)
 	struct http_reply *reply = &c->req.reply;
 
 	assert(reply->status != 0);
+	if (reply->status == 0)
+		http_reply_text(&c->req, 500, "internal error");
 	if (c->loop->draining || (!c->body_complete && !reply->close && !rest_is_small(c)))
 		reply->close = true;
 	reply_render(c);
@@ -163,6 +165,8 @@ static bool take_step(struct conn *c, enum conn_state during, enum http_step ste
 	switch (step) {
 	case HTTP_GO:
 		assert(during != CONN_END);
+		if (during == CONN_END)
+			return conn_refuse(c, 500, "internal error");
 		if (c->body_complete)
 			c->state = CONN_END;
 		else
@@ -363,8 +367,8 @@ static enum parse_result body_parse(struct conn *c, struct slice *piece)
 	size_t used;
 
 	if (c->head_at < c->head_len) {
-		result = parse_body(&c->parser, c->head_buf + c->head_at, c->head_len - c->head_at,
-		    &used, piece);
+		result = parse_body(
+		    &c->parser, c->head_buf + c->head_at, c->head_len - c->head_at, &used, piece);
 		c->head_at += used;
 	} else {
 		result = parse_body(
@@ -524,7 +528,7 @@ static void conn_free(struct conn *c)
 static bool wants_read(enum conn_state state)
 {
 	return state == CONN_READ_HEAD || state == CONN_READ_BODY || state == CONN_DRAIN ||
-	    state == CONN_LINGER;
+	       state == CONN_LINGER;
 }
 
 static bool wants_write(enum conn_state state)
@@ -533,8 +537,8 @@ static bool wants_write(enum conn_state state)
 }
 
 /*
- * Asks for the events that the state needs. The read event stays pending through whole requests, and is
- * only taken off when it fired although nothing was to be read.
+ * Asks for the events that the state needs. The read event stays pending through whole requests,
+ * and is only taken off when it fired although nothing was to be read.
  */
 static void conn_arm(struct conn *c)
 {
@@ -608,7 +612,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	loop_now(c->loop);
 	c->readable = true;
-	/* A reset while the application works is the client's leave; an end of stream is not yet. */
+	/* A reset while the application works is the client's leave; an end of stream is not yet.
+	 */
 	if (c->state == CONN_WAIT && recv(fd, &byte, 1, MSG_PEEK) < 0 && errno != EAGAIN)
 		c->gone = true;
 	conn_run(c);

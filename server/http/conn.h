@@ -1,8 +1,8 @@
 /*
  * A connection: its requests, one after the other, as one state machine. Internal to server/http.
  *
- * conn_run is entered from every callback (readable, writable, resumed, late) and takes the connection
- * as far as it goes. Everything runs on the connection's loop.
+ * conn_run is entered from every callback (readable, writable, resumed, late) and takes the
+ * connection as far as it goes. Everything runs on the connection's loop.
  */
 #ifndef DRYDOCK_SERVER_HTTP_CONN_H
 #define DRYDOCK_SERVER_HTTP_CONN_H
@@ -19,13 +19,15 @@ enum conn_state {
 	CONN_START,     /* head known: route, limits, the handler's start */
 	CONN_CONTINUE,  /* 100 Continue is being sent */
 	CONN_READ_BODY,
-	CONN_WAIT, /* the handler waits; the only state in which nothing can end the connection */
-	CONN_END,   /* body complete: the handler's end */
-	CONN_WRITE, /* the reply's head and pieces */
-	CONN_FILE,  /* the reply's file */
-	CONN_NEXT,  /* replied: account, then the next request, or leave */
-	CONN_DRAIN, /* replied, and what is left of the body is small: skip it, then the next request */
-	CONN_LINGER, /* replied and shut down: read what still comes, so that the client sees the reply */
+	CONN_WAIT,   /* the handler waits; the only state in which nothing can end the connection */
+	CONN_END,    /* body complete: the handler's end */
+	CONN_WRITE,  /* the reply's head and pieces */
+	CONN_FILE,   /* the reply's file */
+	CONN_NEXT,   /* replied: account, then the next request, or leave */
+	CONN_DRAIN,  /* replied, and what is left of the body is small: skip it, then the next
+			request */
+	CONN_LINGER, /* replied and shut down: read what still comes, so that the client sees the
+			reply */
 	CONN_CLOSED,
 };
 
@@ -41,13 +43,13 @@ struct conn {
 	bool reading, writing; /* events are pending */
 	bool readable;         /* the socket may have bytes: one read is due */
 	bool running;          /* within conn_run */
-	bool live;             /* the handler was started and has not said HTTP_DONE: abort is owed */
-	bool gone;             /* the client left (or the server stops) during HTTP_WAIT */
-	bool refused;          /* answered by the transport */
-	bool overflow;         /* one connection too many: answer 503 and leave */
+	bool live;     /* the handler was started and has not said HTTP_DONE: abort is owed */
+	bool gone;     /* the client left (or the server stops) during HTTP_WAIT */
+	bool refused;  /* answered by the transport */
+	bool overflow; /* one connection too many: answer 503 and leave */
 	bool body_complete;
-	bool in_head;          /* bytes of a head have come: head_ms counts */
-	int64_t deadline_us;   /* INT64_MAX: none */
+	bool in_head;        /* bytes of a head have come: head_ms counts */
+	int64_t deadline_us; /* INT64_MAX: none */
 
 	/* What was read and not consumed: head_buf[at, len), then in[at, len). */
 	char *head_buf; /* NULL when idle for some time */
@@ -59,8 +61,8 @@ struct conn {
 	char *collect; /* req->body being collected */
 	size_t collect_cap;
 
-	struct slice out; /* the reply's head, or 100 Continue */
-	size_t out_sent;  /* of the piece that is being sent */
+	struct slice out;   /* the reply's head, or 100 Continue */
+	size_t out_sent;    /* of the piece that is being sent */
 	unsigned out_index; /* 0: out; i: body piece i - 1 */
 	uint64_t lingered;
 
@@ -74,11 +76,11 @@ static inline struct conn *conn_of(struct http_request *req)
 }
 
 /*
- * A connection for an accepted socket (owned from here on), counted on the loop; conn_open must run on
- * that loop next. overflow: it is only told 503.
+ * A connection for an accepted socket (owned from here on), counted on the loop; conn_open must run
+ * on that loop next. overflow: it is only told 503.
  */
-struct conn *conn_new(
-    struct http_loop *loop, int fd, const struct sockaddr *remote, socklen_t remote_len, bool overflow);
+struct conn *conn_new(struct http_loop *loop, int fd, const struct sockaddr *remote,
+    socklen_t remote_len, bool overflow);
 void conn_open(struct conn *c);
 /* Takes it as far as it goes; it may be freed. */
 void conn_run(struct conn *c);
@@ -96,7 +98,8 @@ void conn_slim(struct conn *c);
 /* Fills c->out with the reply's head. */
 void reply_render(struct conn *c);
 
-/* ---- send.c: each true when all was sent, false when the socket is full; *failed when it is broken ---- */
+/* ---- send.c: each true when all was sent, false when the socket is full; *failed when it is
+ * broken ---- */
 
 bool send_continue(struct conn *c, bool *failed);
 bool send_pieces(struct conn *c, bool *failed);

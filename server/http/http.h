@@ -1,24 +1,26 @@
 /*
- * HTTP/1.1 on event loops: listeners, connections, request bodies, replies. Knows no registry and no ECR.
+ * HTTP/1.1 on event loops: listeners, connections, request bodies, replies. Knows no registry and
+ *no ECR.
  *
  *	struct http_options o = {.host = "127.0.0.1", .port = 5001, .route = my_route};
- *	struct http_server *server = http_server_new(&o, why, sizeof(why));   binds; NULL: why says it
- *	http_server_start(server);             the loops run, each on a thread of its own
+ *	struct http_server *server = http_server_new(&o, why, sizeof(why));   binds; NULL: why says
+ *it http_server_start(server);             the loops run, each on a thread of its own
  *	... wait for a signal ...
  *	http_server_stop(server, 10000);       drains, joins the threads
  *	http_server_free(server);
  *
- * A loop is one thread with its own event base; a connection lives and dies on one loop and its code
- * takes no lock. Handlers run on the connection's loop and must not block for long: what waits (storage,
- * another thread) returns HTTP_WAIT and is continued by http_resume.
+ * A loop is one thread with its own event base; a connection lives and dies on one loop and its
+ *code takes no lock. Handlers run on the connection's loop and must not block for long: what waits
+ *(storage, another thread) returns HTTP_WAIT and is continued by http_resume.
  *
  * One socket listens, on loop 0, and hands each connection to the loop that has the fewest. Not a
  * SO_REUSEPORT listener per loop: the kernel's hash leaves loops idle when connections are few and
  * heavy (a push is about five), and with that option a second server would silently share the port
  * instead of being told that it is in use.
  *
- * Grammar and framing are strict (RFC 9112): what could be read in two ways is answered 400 and closed.
- * Percent-encoding, queries, ranges and content negotiation are the application's (protocol/http_fields.h).
+ * Grammar and framing are strict (RFC 9112): what could be read in two ways is answered 400 and
+ *closed. Percent-encoding, queries, ranges and content negotiation are the application's
+ *(protocol/http_fields.h).
  */
 #ifndef DRYDOCK_SERVER_HTTP_HTTP_H
 #define DRYDOCK_SERVER_HTTP_HTTP_H
@@ -54,22 +56,23 @@ enum http_step {
 typedef enum http_step http_step_fn(struct http_request *req);
 
 /*
- * How requests of one kind are handled; constant, usually one entry of a route table. In this order:
+ * How requests of one kind are handled; constant, usually one entry of a route table. In this
+ *order:
  *
- * start (may be NULL): the head is known, of the body nothing has been read. HTTP_DONE refuses the body
- *	(before any 100 Continue; the connection is drained briefly, so that the client reads the answer,
- *	and closed; it stays open when the request has no body).
- * body: one piece of the body, in order, never empty. `piece` is the callee's until it returns, or, when
- *	it returned HTTP_WAIT, until http_resume: it may be hashed or written by another thread
- *	meanwhile. NULL: the whole body is collected in the arena as req->body before end is called.
- * end: the body is complete. Must lead to HTTP_DONE; HTTP_GO here is a programming error.
- * abort (may be NULL): the client went away, stalled, broke the framing or sent more than body_max after
- *	start had been called (or passed over, being NULL) and before HTTP_DONE was returned. The place
- *	to give back what is not in the arena. Never called while the request waits: a client that leaves
- *	during HTTP_WAIT is noticed afterwards, and http_resume then calls abort instead of req->resume.
+ * start (may be NULL): the head is known, of the body nothing has been read. HTTP_DONE refuses the
+ *body (before any 100 Continue; the connection is drained briefly, so that the client reads the
+ *answer, and closed; it stays open when the request has no body). body: one piece of the body, in
+ *order, never empty. `piece` is the callee's until it returns, or, when it returned HTTP_WAIT,
+ *until http_resume: it may be hashed or written by another thread meanwhile. NULL: the whole body
+ *is collected in the arena as req->body before end is called. end: the body is complete. Must lead
+ *to HTTP_DONE; HTTP_GO here is a programming error. abort (may be NULL): the client went away,
+ *stalled, broke the framing or sent more than body_max after start had been called (or passed over,
+ *being NULL) and before HTTP_DONE was returned. The place to give back what is not in the arena.
+ *Never called while the request waits: a client that leaves during HTTP_WAIT is noticed afterwards,
+ *and http_resume then calls abort instead of req->resume.
  *
- * A body longer than body_max is answered 413: before start when Content-Length says so, else as soon as
- * a chunked body passes it. With body == NULL body_max is memory: keep it small.
+ * A body longer than body_max is answered 413: before start when Content-Length says so, else as
+ *soon as a chunked body passes it. With body == NULL body_max is memory: keep it small.
  */
 struct http_handler {
 	uint64_t body_max;
@@ -85,44 +88,45 @@ struct http_field {
 
 /* How the reply looks so far; written with the http_reply_... functions, read by `finished`. */
 struct http_reply {
-	int status;                  /* 0 until http_reply */
-	struct http_field *fields;   /* in order of adding */
+	int status;                /* 0 until http_reply */
+	struct http_field *fields; /* in order of adding */
 	unsigned field_count, field_room;
-	struct slice *body;          /* pieces, borrowed */
+	struct slice *body; /* pieces, borrowed */
 	unsigned body_count, body_room;
-	uint64_t body_len;           /* sum of the pieces and the file */
-	int64_t length;              /* Content-Length for HEAD when set explicitly, else -1 */
-	int file;                    /* owned; -1: none */
+	uint64_t body_len; /* sum of the pieces and the file */
+	int64_t length;    /* Content-Length for HEAD when set explicitly, else -1 */
+	int file;          /* owned; -1: none */
 	int64_t file_offset;
 	uint64_t file_len;
-	bool close;                  /* the connection ends after this reply */
+	bool close; /* the connection ends after this reply */
 };
 
-/* One request. Everything in it, and whatever is in its arena, lives until `finished` has returned. */
+/* One request. Everything in it, and whatever is in its arena, lives until `finished` has returned.
+ */
 struct http_request {
 	enum http_method method;
 	bool http_1_0;
-	bool secure;                    /* came over TLS */
-	bool chunked;                   /* a body of unknown length follows */
+	bool secure;  /* came over TLS */
+	bool chunked; /* a body of unknown length follows */
 	struct slice method_name;
-	struct slice target;            /* as sent */
-	struct slice path, query;       /* parts of target, still encoded; query absent without '?' */
-	struct slice host;              /* the Host field, or the authority of an absolute target */
+	struct slice target;      /* as sent */
+	struct slice path, query; /* parts of target, still encoded; query absent without '?' */
+	struct slice host;        /* the Host field, or the authority of an absolute target */
 	const struct http_field *fields;
 	size_t field_count;
-	int64_t content_length;         /* -1: none given */
-	struct slice body;              /* the whole body in end, when the handler has no body function */
-	uint64_t body_bytes;            /* of the body, read so far */
+	int64_t content_length; /* -1: none given */
+	struct slice body;      /* the whole body in end, when the handler has no body function */
+	uint64_t body_bytes;    /* of the body, read so far */
 
 	struct http_loop *loop;
-	struct arena *arena;            /* of this request */
+	struct arena *arena; /* of this request */
 	const struct http_handler *handler;
-	http_step_fn *resume;           /* what http_resume calls; set before returning HTTP_WAIT */
-	void *user;                     /* the application's; NULL at first */
+	http_step_fn *resume; /* what http_resume calls; set before returning HTTP_WAIT */
+	void *user;           /* the application's; NULL at first */
 
-	int64_t started_us, ended_us;   /* monotonic: head complete; last byte handed to the kernel */
-	uint64_t bytes_in, bytes_out;   /* on the wire, heads included; complete in finished */
-	bool aborted;                   /* in finished: the reply was not, or not wholly, sent */
+	int64_t started_us, ended_us; /* monotonic: head complete; last byte handed to the kernel */
+	uint64_t bytes_in, bytes_out; /* on the wire, heads included; complete in finished */
+	bool aborted;                 /* in finished: the reply was not, or not wholly, sent */
 	struct http_reply reply;
 };
 
@@ -141,8 +145,9 @@ struct slice http_remote(struct http_request *req);
  */
 enum http_step http_reply(struct http_request *req, int status);
 /*
- * Adds a field. name is a literal; value is borrowed until the request ends (use the arena); control
- * characters in it are replaced by '?'. Date, Content-Length, Connection are added by themselves.
+ * Adds a field. name is a literal; value is borrowed until the request ends (use the arena);
+ * control characters in it are replaced by '?'. Date, Content-Length, Connection are added by
+ * themselves.
  */
 void http_reply_header(struct http_request *req, const char *name, struct slice value);
 void http_reply_headerf(struct http_request *req, const char *name, const char *format, ...)
@@ -150,13 +155,14 @@ void http_reply_headerf(struct http_request *req, const char *name, const char *
 /* Appends a piece to the body: no copy, borrowed until the request ends. */
 void http_reply_body(struct http_request *req, struct slice piece);
 /*
- * Ends the body with len bytes of a file from offset, sent by sendfile. Owns fd from here on, whatever
- * happens. When the file turns out shorter, the connection is cut: the client sees a short body.
+ * Ends the body with len bytes of a file from offset, sent by sendfile. Owns fd from here on,
+ * whatever happens. When the file turns out shorter, the connection is cut: the client sees a short
+ * body.
  */
 void http_reply_file(struct http_request *req, int fd, int64_t offset, uint64_t len);
 /*
- * Content-Length of an answer to HEAD whose body was not set. (An answer to HEAD may as well be made
- * like that to GET: its body is counted but not sent.)
+ * Content-Length of an answer to HEAD whose body was not set; no effect on other answers. (An
+ * answer to HEAD may as well be made like that to GET: its body is counted but not sent.)
  */
 void http_reply_length(struct http_request *req, uint64_t len);
 /* Closes the connection after this reply. */
@@ -167,22 +173,24 @@ enum http_step http_reply_text(struct http_request *req, int status, const char 
 /* ---- loops ---- */
 
 /*
- * Continues a request that returned HTTP_WAIT: calls req->resume, or abort when the client has gone (the
- * request is then over). On the request's own loop only, and not from within its handler functions.
- * The request may be gone when this returns.
+ * Continues a request that returned HTTP_WAIT: calls req->resume, or abort when the client has gone
+ * (the request is then over). On the request's own loop only, and not from within its handler
+ * functions. The request may be gone when this returns.
  */
 void http_resume(struct http_request *req);
 
-/* Something to run on a loop. Embedded in what the caller owns; untouched by the loop once run is called. */
+/* Something to run on a loop. Embedded in what the caller owns; untouched by the loop once run is
+ * called. */
 struct http_task {
 	struct http_task *next;
 	void (*run)(struct http_task *task);
 };
 
 /*
- * Runs task->run on the loop, soon, in order of posting. From any thread, never blocks, no lock; wakes the loop
- * only when its queue was empty. A loop runs until every waiting request was resumed: a completion that
- * leads to http_resume can always be posted.
+ * Runs task->run on the loop, soon, in order of posting. From any thread, never blocks, no lock;
+ * wakes the loop only when its queue was empty. A loop runs until every waiting request was
+ * resumed: a completion that leads to http_resume can always be posted. What is posted after
+ * http_server_stop never runs.
  */
 void http_post(struct http_loop *loop, struct http_task *task);
 
@@ -214,21 +222,26 @@ struct http_options {
 	uint64_t linger_bytes;    /* and how much of it [64 MiB] */
 
 	void *user;
-	/* On each loop's thread, before its first and after its last connection; may be NULL. */
+	/*
+	 * On each loop's thread, before its first and after its last connection; may be NULL. A
+	 * failure in loop_start is the application's to note and to look at after
+	 * http_server_start.
+	 */
 	void *(*loop_start)(struct http_loop *loop);
 	void (*loop_stop)(struct http_loop *loop, void *user);
 	/*
-	 * Chooses how a request with a good head is handled. Never NULL: not found and method not allowed
-	 * are handlers, too. May set req->user and already use the arena; must not reply.
+	 * Chooses how a request with a good head is handled. Never NULL: not found and method not
+	 * allowed are handlers, too. May set req->user and already use the arena; must not reply.
 	 */
 	const struct http_handler *(*route)(struct http_request *req);
 	/*
-	 * The transport's own refusals (400, 408, 413, 414, 417, 431, 501, 503, 505): must fill the reply, in
-	 * the application's envelope. `reason` is a short sentence. The head may be unknown: method NONE,
-	 * target absent. NULL: plain text.
+	 * The transport's own refusals (400, 408, 413, 414, 417, 431, 500, 501, 503, 505): must
+	 * fill the reply, in the application's envelope. `reason` is a short sentence. The head may
+	 * be unknown: method NONE, target absent. NULL: plain text.
 	 */
 	void (*refuse)(struct http_request *req, int status, const char *reason);
-	/* After each request, also refused and aborted ones; for the log and counters. May be NULL. */
+	/* After each request, also refused and aborted ones; for the log and counters. May be NULL.
+	 */
 	void (*finished)(struct http_request *req);
 };
 
@@ -239,22 +252,24 @@ struct http_counters {
 };
 
 /*
- * Binds and listens; accepts nothing yet (the kernel queues). NULL on failure, with a sentence that names the
- * address and the mend in why. The options are copied, the strings in them are not kept.
+ * Binds and listens; accepts nothing yet (the kernel queues). NULL on failure, with a sentence that
+ * names the address and the mend in why. The options are copied, the strings in them are not kept.
  */
 struct http_server *http_server_new(const struct http_options *options, char *why, size_t why_len);
 /* The port that was bound. */
 uint16_t http_server_port(const struct http_server *server);
 unsigned http_server_threads(const struct http_server *server);
+/* Loop number index (below http_server_threads), for http_post to one that is not a request's. */
+struct http_loop *http_server_loop(struct http_server *server, unsigned index);
 /*
- * Starts the threads; returns when every loop_start has returned. Loop threads block all signals: the caller's
- * threads handle those. False (with the reason) when a thread cannot be made.
+ * Starts the threads; returns when every loop_start has returned. Loop threads block all signals:
+ * the caller's threads handle those. False (with the reason) when a thread cannot be made.
  */
 bool http_server_start(struct http_server *server, char *why, size_t why_len);
 /*
- * Stops accepting, closes idle connections, lets running requests finish for grace_ms, then cuts what is
- * left (never a waiting request: those are waited for), joins the threads. Not from a loop thread.
- * Does nothing when it was never started or was stopped.
+ * Stops accepting, closes idle connections, lets running requests finish for grace_ms, then cuts
+ * what is left (never a waiting request: those are waited for), joins the threads. Not from a loop
+ * thread. Does nothing when it was never started or was stopped.
  */
 void http_server_stop(struct http_server *server, uint32_t grace_ms);
 /* Stopped or never started; NULL allowed. */

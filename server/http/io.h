@@ -1,9 +1,9 @@
 /*
  * What a connection does with its socket, plain or (later) through TLS. Internal to server/http.
  *
- * All are non-blocking and return the bytes moved, 0 for the end of the stream (read) or of the file
- * (send_file), or -1 with errno: EAGAIN when the socket is not ready. An implementation that buffers
- * decrypted bytes must make the connection readable itself while it holds some.
+ * All are non-blocking and return the bytes moved, 0 for the end of the stream (read) or of the
+ * file (send_file), or -1 with errno: EAGAIN when the socket is not ready. An implementation that
+ * buffers decrypted bytes must make the connection readable itself while it holds some.
  */
 #ifndef DRYDOCK_SERVER_HTTP_IO_H
 #define DRYDOCK_SERVER_HTTP_IO_H

@@ -88,15 +88,15 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
 static void tick_arm(struct http_loop *loop)
 {
-	struct timeval tv = {.tv_sec = loop->server->tick_us / 1000000,
-	    .tv_usec = loop->server->tick_us % 1000000};
+	struct timeval tv = {
+	    .tv_sec = loop->server->tick_us / 1000000, .tv_usec = loop->server->tick_us % 1000000};
 
 	event_add(&loop->tick, &tv);
 }
 
 /*
- * Looks at every connection: for some thousand of them that is cheaper, a few times a second, than to
- * move a timer with each read and write.
+ * Looks at every connection: for some thousand of them that is cheaper, a few times a second, than
+ * to move a timer with each read and write.
  */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {

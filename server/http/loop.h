@@ -43,14 +43,14 @@ struct http_loop {
 	struct event wake;
 
 	struct conn *conns;
-	_Atomic unsigned open;   /* connections handed to this loop and not yet freed */
-	struct event tick;       /* looks at deadlines; pending while there are connections */
+	_Atomic unsigned open; /* connections handed to this loop and not yet freed */
+	struct event tick;     /* looks at deadlines; pending while there are connections */
 	bool draining;
 	struct http_task drain_task, cut_task;
 
-	int64_t now_us;          /* monotonic, as of the running callback */
-	int64_t date_until_us;   /* until then the text below is right */
-	char date[32];           /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+	int64_t now_us;        /* monotonic, as of the running callback */
+	int64_t date_until_us; /* until then the text below is right */
+	char date[32];         /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
 	struct loop_buffer *buffers; /* free ones */
 	unsigned buffer_count;
@@ -89,7 +89,8 @@ int64_t loop_now(struct http_loop *loop);
 /* The Date field's value now; borrowed. */
 struct slice loop_date(struct http_loop *loop);
 
-/* Adds a connection to the loop's list, or takes it away (and ends a draining loop with its last). */
+/* Adds a connection to the loop's list, or takes it away (and ends a draining loop with its last).
+ */
 void loop_link(struct http_loop *loop, struct conn *conn);
 void loop_unlink(struct http_loop *loop, struct conn *conn);
 

@@ -7,9 +7,24 @@
 #define METHOD_MAX 32 /* a longer word is no method */
 
 static const bool token_char[256] = {
-    ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-    ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1,
-    ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1,
+    ['!'] = 1,
+    ['#'] = 1,
+    ['$'] = 1,
+    ['%'] = 1,
+    ['&'] = 1,
+    ['\''] = 1,
+    ['*'] = 1,
+    ['+'] = 1,
+    ['-'] = 1,
+    ['.'] = 1,
+    ['^'] = 1,
+    ['_'] = 1,
+    ['`'] = 1,
+    ['|'] = 1,
+    ['~'] = 1,
+    ['0' ... '9'] = 1,
+    ['A' ... 'Z'] = 1,
+    ['a' ... 'z'] = 1,
 };
 
 static enum parse_result bad(struct parser *p, int status, const char *reason)
@@ -180,12 +195,14 @@ static bool lines_are_clean(const char *head, size_t len)
 static bool request_line_is_exact(const struct parser *p, const char *head)
 {
 	struct slice method = slice_str(llhttp_method_name(p->ll.method));
+	struct slice line = slice_of(head, p->head_len);
+	size_t target_end = (size_t)p->target.at + p->target.len;
 	size_t at = 0;
 
-	while (head[at] == '\r' || head[at] == '\n')
+	while (at < line.len && (head[at] == '\r' || head[at] == '\n'))
 		at++;
-	return p->target.at == at + method.len + 1 && memcmp(head + at, method.at, method.len) == 0 &&
-	    memcmp(head + p->target.at + p->target.len, " HTTP/", 6) == 0;
+	return slice_starts(slice_skip(line, at), method) && p->target.at == at + method.len + 1 &&
+	       slice_starts(slice_skip(line, target_end), slice_str(" HTTP/"));
 }
 
 static bool name_is_token(const char *head, struct parse_span name)
@@ -210,7 +227,7 @@ static bool target_is_good(struct slice target, uint8_t method)
 	if (slice_is(target, "*"))
 		return method == HTTP_OPTIONS;
 	return (target.len > 7 && strncasecmp(target.at, "http://", 7) == 0) ||
-	    (target.len > 8 && strncasecmp(target.at, "https://", 8) == 0);
+	       (target.len > 8 && strncasecmp(target.at, "https://", 8) == 0);
 }
 
 /* What the fields say about framing, collected before it is judged. */
@@ -220,8 +237,7 @@ struct framing {
 	unsigned long long length;
 };
 
-static void framing_note(
-    struct parser *p, struct framing *f, struct slice name, struct slice value)
+static void framing_note(struct parser *p, struct framing *f, struct slice name, struct slice value)
 {
 	switch (name.len) {
 	case 4:
@@ -309,7 +325,7 @@ static enum parse_result head_error(struct parser *p, const char *head, size_t l
 			n++;
 		if (n == len && n < METHOD_MAX)
 			return PARSE_MORE; /* until the word is whole; llhttp repeats its error */
-		if (n > 0 && n < len && head[n] == ' ')
+		if (n > 0 && n < len && n < METHOD_MAX && head[n] == ' ')
 			return bad(p, 501, "the method is not supported");
 		return bad(p, 400, "the request is not HTTP");
 	case HPE_INVALID_VERSION:
@@ -363,6 +379,19 @@ static enum http_method method_of(uint8_t method)
 	default:
 		return METHOD_OTHER;
 	}
+}
+
+struct slice http_header_get(const struct http_request *req, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < req->field_count; i++) {
+		const struct http_field *f = &req->fields[i];
+
+		if (f->name.len == len && strncasecmp(f->name.at, name, len) == 0)
+			return f->value;
+	}
+	return (struct slice){NULL, 0};
 }
 
 /* Splits the target; an absolute one's authority counts more than Host (RFC 9112 section 3.2.2). */
@@ -424,7 +453,8 @@ enum parse_result parse_body(
 	llhttp_errno_t error;
 
 	p->piece = slice_of(at, 0);
-	/* Pauses are between chunks: go on to the next content, or to the end, which needs no byte more. */
+	/* Pauses are between chunks: go on to the next content, or to the end, which needs no byte
+	 * more. */
 	do {
 		llhttp_resume(&p->ll);
 		error = llhttp_execute(&p->ll, from, len - (size_t)(from - at));

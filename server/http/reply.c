@@ -1,11 +1,10 @@
 /* Replies: what handlers say, and the head that is made of it. */
 #include "server/http/conn.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 static const struct {
@@ -51,19 +50,6 @@ static const struct {
 };
 
 /* ---- reading the request ---- */
-
-struct slice http_header_get(const struct http_request *req, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < req->field_count; i++) {
-		const struct http_field *f = &req->fields[i];
-
-		if (f->name.len == len && strncasecmp(f->name.at, name, len) == 0)
-			return f->value;
-	}
-	return (struct slice){NULL, 0};
-}
 
 struct slice http_remote(struct http_request *req)
 {
@@ -117,7 +103,8 @@ static void *room_for_one(
 	return grown;
 }
 
-/* The value without anything that could end the field: a copy only when there is something to replace. */
+/* The value without anything that could end the field: a copy only when there is something to
+ * replace. */
 static struct slice value_clean(struct arena *arena, struct slice value)
 {
 	char *copy = NULL;
@@ -162,8 +149,8 @@ void http_reply_body(struct http_request *req, struct slice piece)
 	assert(reply->file < 0);
 	if (piece.len == 0)
 		return;
-	reply->body = room_for_one(req->arena, reply->body, reply->body_count, &reply->body_room,
-	    sizeof(*reply->body));
+	reply->body = room_for_one(
+	    req->arena, reply->body, reply->body_count, &reply->body_room, sizeof(*reply->body));
 	reply->body[reply->body_count++] = piece;
 	reply->body_len += piece.len;
 }
@@ -251,6 +238,13 @@ static bool has_length(const struct http_request *req)
 	return req->reply.status != 204 && req->reply.status != 304;
 }
 
+static uint64_t length_of(const struct http_request *req)
+{
+	if (req->method == METHOD_HEAD && req->reply.length >= 0)
+		return (uint64_t)req->reply.length;
+	return req->reply.body_len;
+}
+
 void reply_render(struct conn *c)
 {
 	const struct http_request *req = &c->req;
@@ -272,7 +266,7 @@ void reply_render(struct conn *c)
 		to = put_field(to, &reply->fields[i]);
 	if (has_length(req)) {
 		to = put_str(to, "Content-Length: ");
-		to = put_number(to, reply->length >= 0 ? (uint64_t)reply->length : reply->body_len);
+		to = put_number(to, length_of(req));
 		to = put_str(to, "\r\n");
 	}
 	to = put_str(to, connection_field(req));

@@ -80,13 +80,13 @@ static socklen_t address_of(const char *host, uint16_t port, struct sockaddr_sto
 	return 0;
 }
 
-static void say_why_not(
-    int error, const struct http_options *o, char *why, size_t why_len)
+static void say_why_not(int error, const struct http_options *o, char *why, size_t why_len)
 {
 	switch (error) {
 	case EADDRINUSE:
 		snprintf(why, why_len,
-		    "port %u is in use: stop what holds it, or choose another with --listen", o->port);
+		    "port %u is in use: stop what holds it, or choose another with --listen",
+		    o->port);
 		break;
 	case EACCES:
 		snprintf(why, why_len,
@@ -94,7 +94,8 @@ static void say_why_not(
 		break;
 	case EADDRNOTAVAIL:
 		snprintf(why, why_len,
-		    "%s is not an address of this machine: choose one that is with --listen", o->host);
+		    "%s is not an address of this machine: choose one that is with --listen",
+		    o->host);
 		break;
 	default:
 		snprintf(why, why_len, "cannot listen on %s port %u: %s",
@@ -111,8 +112,10 @@ static bool server_listen(struct http_server *server, char *why, size_t why_len)
 	int one = 1;
 
 	if (len == 0) {
-		snprintf(why, why_len, "'%s' is not an address to listen on: give a numeric one, such as "
-		    "127.0.0.1, with --listen", o->host);
+		snprintf(why, why_len,
+		    "'%s' is not an address to listen on: give a numeric one, such as "
+		    "127.0.0.1, with --listen",
+		    o->host);
 		return false;
 	}
 	server->listen_fd =
@@ -140,8 +143,7 @@ static struct http_loop *least_loaded(struct http_server *server, unsigned *tota
 
 	*total = 0;
 	for (unsigned i = 0; i < server->thread_count; i++) {
-		unsigned open =
-		    atomic_load_explicit(&server->loops[i].open, memory_order_relaxed);
+		unsigned open = atomic_load_explicit(&server->loops[i].open, memory_order_relaxed);
 
 		*total += open;
 		if (!best || open < fewest) {
@@ -157,8 +159,8 @@ static void run_open(struct http_task *task)
 	conn_open((struct conn *)((char *)task - offsetof(struct conn, task)));
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
-    struct sockaddr *remote, int remote_len, void *arg)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *remote,
+    int remote_len, void *arg)
 {
 	struct http_server *server = arg;
 	struct http_loop *loop;
@@ -171,8 +173,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 		close(fd);
 		return;
 	}
-	c = conn_new(loop, fd, remote, (socklen_t)remote_len,
-	    total >= server->options.max_connections);
+	c = conn_new(
+	    loop, fd, remote, (socklen_t)remote_len, total >= server->options.max_connections);
 	if (loop->index == 0) {
 		loop_now(loop);
 		conn_open(c);
@@ -261,7 +263,8 @@ static bool loops_init(struct http_server *server)
 	return true;
 }
 
-/* With all signals blocked, which the new threads inherit. The number started is server->running. */
+/* With all signals blocked, which the new threads inherit. The number started is server->running.
+ */
 static int threads_create(struct http_server *server)
 {
 	sigset_t all, before;
@@ -357,6 +360,11 @@ uint16_t http_server_port(const struct http_server *server)
 unsigned http_server_threads(const struct http_server *server)
 {
 	return server->thread_count;
+}
+
+struct http_loop *http_server_loop(struct http_server *server, unsigned index)
+{
+	return &server->loops[index];
 }
 
 void *http_server_user(const struct http_server *server)

@@ -1,0 +1,72 @@
+# The front door. Each target installs what it lacks on a fresh Debian or Ubuntu (tests/setup/install.sh says what, first)
+# and leaves the system alone when nothing is missing or DRYDOCK_NO_INSTALL=1.
+
+PYTHON ?= python3
+SETUP := tests/setup/install.sh
+VENV := build/venv
+DEV_PROGRAM := build/dev/drydock
+PROGRAM := build/drydock
+# A docker engine needs root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
+
+.PHONY: help build run test test-clients bench format lint clean dev
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make build         the program, at build/drydock"
+	@echo "make run           build and serve (options: make run ARGS='--ephemeral --auth open')"
+	@echo "make test          unit and functional tests with sanitizers, and the clients that are there"
+	@echo "make test-clients  every client scenario, with the release build"
+	@echo "make bench         the benchmark, beside docker-registry, nginx and moto"
+	@echo "make lint          the checks of the source itself"
+	@echo "make format        lay out the C sources"
+	@echo "make clean         remove build/"
+
+build:
+	@$(SETUP) build
+	cmake --preset release
+	cmake --build --preset release --parallel
+
+run: build
+	$(PROGRAM) serve $(ARGS)
+
+# The development build: warnings are errors, every sanitizer that can be is on.
+dev:
+	@$(SETUP) test
+	cmake --preset dev
+	cmake --build --preset dev --parallel
+
+# Every part is run, also after another one has failed. The container image is left to test-clients: it takes minutes, and
+# does not depend on this build.
+test: export DRYDOCK_BIN := $(DEV_PROGRAM)
+test: dev $(VENV)/ready
+	@status=0; set -x; \
+	ctest --preset dev || status=1; \
+	$(VENV)/bin/pytest tests/functional || status=1; \
+	$(VENV)/bin/pytest tests/clients -m "not image" || status=1; \
+	{ set +x; } 2>/dev/null; exit $$status
+
+test-clients: build $(VENV)/ready
+	@$(SETUP) clients
+	$(AS_ROOT) env DRYDOCK_BIN=$(PROGRAM) DRYDOCK_NO_SKIP=1 $(VENV)/bin/pytest tests/clients
+
+bench: build
+	@$(SETUP) bench
+	cmake --build --preset release --parallel --target load
+	$(PYTHON) tests/bench/bench.py $(ARGS)
+
+lint: dev
+	ctest --preset dev -L lint
+
+format:
+	@$(SETUP) format
+	git ls-files --cached --others --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf build
+
+$(VENV)/ready: tests/requirements.txt
+	@$(SETUP) test
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@

@@ -1,0 +1,94 @@
+#include "storage/blob_link.h"
+
+#include "storage/rows.h"
+
+bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key)
+{
+	(void)reader;
+	(void)key;
+	return false;
+}
+
+/* The statement that looks for the blob where the mount may take it from, bound. */
+static sqlite3_stmt *source_query(struct store_tx *tx, const struct blob_mount *mount, int64_t to)
+{
+	sqlite3_stmt *q;
+
+	if (!mount->from.at) {
+		q = db_query(tx->db, Q_BLOB_ANYWHERE);
+		bind_text(q, 1, mount->key.account);
+		bind_text(q, 2, mount->key.region);
+	} else {
+		struct repository_key from = mount->key;
+		from.name = mount->from;
+		q = db_query(tx->db, mount->needs_image ? Q_BLOB_OF_IMAGE : Q_BLOB_STAT);
+		bind_key(q, &from);
+		if (mount->needs_image)
+			bind_int(q, 5, to);
+	}
+	bind_digest(q, mount->from.at ? 4 : 3, &mount->digest);
+	return q;
+}
+
+/* False when there is none, or the job has failed. */
+static bool find_source(struct store_tx *tx, struct blob_mount *mount, int64_t to, int64_t *blob_id)
+{
+	sqlite3_stmt *q = source_query(tx, mount, to);
+	int step = db_step(tx->db, q);
+
+	if (step == SQLITE_ROW)
+		*blob_id = sqlite3_column_int64(q, 0);
+	db_done(q);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		tx_fail(tx, &mount->job);
+	return step == SQLITE_ROW;
+}
+
+static void mount_run(struct store_tx *tx, struct store_job *job)
+{
+	struct blob_mount *mount = (struct blob_mount *)job;
+	int64_t to, blob_id;
+	sqlite3_stmt *q;
+
+	if (!job_repository_id(tx, job, &mount->key, &to) || !find_source(tx, mount, to, &blob_id))
+		return;
+	q = db_query(tx->db, Q_BLOB_LINK);
+	bind_int(q, 1, blob_id);
+	bind_int(q, 2, to);
+	if (!tx_exec(tx, job, q))
+		return;
+	q = db_query(tx->db, Q_BLOB_TOUCH);
+	bind_digest(q, 1, &mount->digest);
+	bind_int(q, 2, clock_now_ms(&tx->store->clock));
+	mount->mounted = tx_exec(tx, job, q);
+}
+
+void blob_mount_submit(struct store *store, struct blob_mount *mount)
+{
+	mount->mounted = false;
+	mount->job.run = mount_run;
+	mount->job.flush = STORE_FLUSH_LATER; /* the manifest's commit flushes it, like a pushed blob */
+	store_submit(store, &mount->job);
+}
+
+static void unlink_run(struct store_tx *tx, struct store_job *job)
+{
+	struct blob_unlink *unlink = (struct blob_unlink *)job;
+	int64_t repository_id;
+	sqlite3_stmt *q;
+
+	if (!job_repository_id(tx, job, &unlink->key, &repository_id))
+		return;
+	q = db_query(tx->db, Q_BLOB_UNLINK);
+	bind_digest(q, 1, &unlink->digest);
+	bind_int(q, 2, repository_id);
+	if (tx_exec(tx, job, q) && sqlite3_changes(tx->db->handle) == 0)
+		job_refuse(job, ERR_BLOB_UNKNOWN, &unlink->key);
+}
+
+void blob_unlink_submit(struct store *store, struct blob_unlink *unlink)
+{
+	unlink->job.run = unlink_run;
+	unlink->job.flush = STORE_FLUSH_NOW;
+	store_submit(store, &unlink->job);
+}

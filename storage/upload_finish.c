@@ -1,0 +1,184 @@
+/*
+ * How an upload becomes a blob: the bytes are verified, then one transaction makes the content, the blob
+ * and the repository's link to it. A large one's file gets the blob's name before that commit; should
+ * the process die in between, the session is still there under its own name.
+ */
+#include "storage/blob_flush.h"
+#include "storage/rows.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* On a worker: the hash was not made as the bytes came, or with another algorithm. */
+static void finish_work(struct store *store, struct store_job *job)
+{
+	struct upload_finish *finish = (struct upload_finish *)job;
+	struct upload *u = finish->upload;
+	uint64_t size = 0;
+	int fd = files_open_upload(&store->files, u->id, false);
+	int failure = fd < 0 ? errno
+			     : files_hash(fd, finish->digest.algorithm, &size, &finish->found);
+	if (fd >= 0)
+		close(fd);
+	if (failure || size != u->size)
+		job_fail(job, failure == ENOENT ? ERR_UPLOAD_UNKNOWN : ERR_STORAGE_FAILED,
+		    "reading an upload back: %s", failure ? strerror(failure) : "wrong size");
+}
+
+static bool hash_at_hand(const struct upload_finish *finish)
+{
+	const struct upload *u = finish->upload;
+	return u->hasher && u->algorithm == finish->digest.algorithm;
+}
+
+static void fail_errno(struct upload_finish *finish, int failure, const char *doing)
+{
+	job_fail(&finish->job, error_of_errno(failure), "%s: %s", doing, strerror(failure));
+}
+
+/* True when the bytes are what the client says. small: the bytes of a small upload. */
+static bool verify(struct upload_finish *finish, struct slice small)
+{
+	struct upload *u = finish->upload;
+	if (hash_at_hand(finish))
+		hasher_peek(u->hasher, &finish->found);
+	else if (!u->in_file)
+		digest_compute(finish->digest.algorithm, small, &finish->found);
+	if (digest_eq(&finish->found, &finish->digest))
+		return true;
+	job_refuse(&finish->job, ERR_LAYER_DIGEST_MISMATCH, &u->key);
+	return false;
+}
+
+static bool repository_alive(struct store_tx *tx, struct upload_finish *finish)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_ALIVE);
+	bind_int(q, 1, finish->upload->repository_id);
+	int step = db_step(tx->db, q);
+	db_done(q);
+	if (step == SQLITE_DONE)
+		job_refuse(&finish->job, ERR_REPOSITORY_NOT_FOUND, &finish->upload->key);
+	else if (step != SQLITE_ROW)
+		tx_fail(tx, &finish->job);
+	return step == SQLITE_ROW;
+}
+
+/* Gives a new blob its content row; its file, when it has one, gets its name. */
+static bool place_content(
+    struct store_tx *tx, struct upload_finish *finish, struct slice small, int64_t *id)
+{
+	struct upload *u = finish->upload;
+	if (!u->in_file)
+		return content_add(tx, &finish->job, small, id);
+	int failure = files_link_blob(&tx->store->files, u->id, &finish->digest);
+	if (failure) {
+		fail_errno(finish, failure, "linking a blob into place");
+		return false;
+	}
+	finish->linked = true;
+	return content_add(tx, &finish->job, slice_of(NULL, 0), id);
+}
+
+static bool add_blob(
+    struct store_tx *tx, struct upload_finish *finish, struct slice small, int64_t *id)
+{
+	if (!place_content(tx, finish, small, id))
+		return false;
+	sqlite3_stmt *q = db_query(tx->db, Q_BLOB_ADD);
+	bind_digest(q, 1, &finish->digest);
+	bind_int(q, 2, *id);
+	bind_int(q, 3, (int64_t)finish->upload->size);
+	bind_int(q, 4, !finish->linked || tx->store->ephemeral);
+	bind_int(q, 5, clock_now_ms(&tx->store->clock));
+	return tx_exec(tx, &finish->job, q);
+}
+
+/* The blob of that digest: there already (and in use again from now), or made. */
+static bool find_or_add_blob(
+    struct store_tx *tx, struct upload_finish *finish, struct slice small, int64_t *id)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_BLOB_FIND);
+	bind_digest(q, 1, &finish->digest);
+	int step = db_step(tx->db, q);
+	if (step == SQLITE_ROW)
+		*id = sqlite3_column_int64(q, 0);
+	db_done(q);
+	if (step == SQLITE_DONE)
+		return add_blob(tx, finish, small, id);
+	if (step != SQLITE_ROW) {
+		tx_fail(tx, &finish->job);
+		return false;
+	}
+	q = db_query(tx->db, Q_BLOB_TOUCH);
+	bind_digest(q, 1, &finish->digest);
+	bind_int(q, 2, clock_now_ms(&tx->store->clock));
+	return tx_exec(tx, &finish->job, q);
+}
+
+static void unlink_blob(struct store *store, struct upload_finish *finish)
+{
+	char name[FILE_NAME_MAX];
+	files_blob_name(&finish->digest, name);
+	files_remove(&store->files, name);
+	finish->linked = false;
+}
+
+static void become_blob(struct store_tx *tx, struct upload_finish *finish, struct slice small)
+{
+	int64_t id;
+	if (!repository_alive(tx, finish) || !verify(finish, small) ||
+	    !find_or_add_blob(tx, finish, small, &id))
+		return;
+	sqlite3_stmt *q = db_query(tx->db, Q_BLOB_LINK);
+	bind_int(q, 1, id);
+	bind_int(q, 2, finish->upload->repository_id);
+	if (tx_exec(tx, &finish->job, q))
+		finish->was_there = sqlite3_changes(tx->db->handle) == 0;
+}
+
+static void finish_run(struct store_tx *tx, struct store_job *job)
+{
+	struct upload_finish *finish = (struct upload_finish *)job;
+	struct upload *u = finish->upload;
+	char small[BLOB_INLINE_MAX];
+	int failure = 0;
+	finish->size = u->size;
+	if (!u->in_file)
+		failure = spool_read(&tx->store->uploads.spool, u->slot, small, (size_t)u->size);
+	if (atomic_load(&u->dead))
+		job->error.code = ERR_UPLOAD_UNKNOWN;
+	else if (failure || u->spoilt)
+		fail_errno(finish, failure ? failure : EIO, "reading an upload back");
+	else
+		become_blob(tx, finish, slice_of(small, u->in_file ? 0 : (size_t)u->size));
+	if (job->error.code != ERR_NONE && finish->linked)
+		unlink_blob(tx->store, finish); /* now, before a later job makes the same blob */
+}
+
+static void finish_settle(struct store *store, struct store_job *job)
+{
+	struct upload_finish *finish = (struct upload_finish *)job;
+	struct upload *u = finish->upload;
+	enum error_code code = job->error.code;
+	finish->upload = NULL;
+	if (code == ERR_NONE && finish->linked && !store->ephemeral)
+		blob_flush_submit(store, &finish->digest);
+	if (code != ERR_NONE && finish->linked)
+		unlink_blob(store, finish); /* the commit failed */
+	if (code == ERR_STORAGE_FAILED && !u->spoilt)
+		upload_give_back(u); /* the client may try again */
+	else
+		upload_remove(u); /* done with, or unfit; on a full disk its space returns */
+}
+
+void upload_finish_submit(struct store *store, struct upload_finish *finish)
+{
+	bool read_back = finish->upload->in_file && !hash_at_hand(finish);
+	finish->job.work = read_back ? finish_work : NULL;
+	finish->job.run = finish_run;
+	finish->job.settle = finish_settle;
+	finish->job.flush = STORE_FLUSH_LATER;
+	finish->linked = false;
+	finish->was_there = false;
+	store_submit(store, &finish->job);
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""House rules that a machine can check. Usage: check.py PROJECT_ROOT; exit 1 when one is broken.
+
+Each rule is a function from the project's files to a list of findings ("file:line: what").
+"""
+
+import re
+import sys
+from pathlib import Path
+
+FUNCTION_LINES_MAX = 100
+FILE_LINES_MAX = 900
+
+# Folder -> the folders whose headers it may include (itself always).
+MAY_INCLUDE = {
+    "protocol": [],
+    "storage": ["protocol"],
+    "server/http": ["protocol"],
+    "server/registry": ["server", "server/http", "storage", "protocol"],
+    "server/ecr": ["server", "server/http", "storage", "protocol"],
+    "server/admin": ["server", "server/http", "storage", "protocol"],
+    "server": ["server/http", "server/registry", "server/ecr", "server/admin", "storage", "protocol"],
+}
+
+# Header of a library -> the only folders that may use it.
+LIBRARY_HOMES = {
+    r"event2/": ["server/http"],
+    r"llhttp": ["server/http"],
+    r"openssl/(ssl|x509)": ["server/http"],
+    r"sqlite3": ["storage"],
+    r"cjson/": ["protocol", "server/ecr", "server/admin"],
+    r"zlib": ["server/http", "storage"],
+}
+
+BANNED = r"\b(strcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca|gmtime|localtime)\s*\("
+
+
+def sources(root):
+    for folder in ("protocol", "storage", "server", "tests"):
+        for path in sorted((root / folder).rglob("*.[ch]")):
+            yield path
+
+
+def folder_of(path, root):
+    return str(path.parent.relative_to(root))
+
+
+def numbered(path):
+    return enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+
+
+def check_includes(root):
+    for path in sources(root):
+        folder = folder_of(path, root)
+        allowed = MAY_INCLUDE.get(folder)
+        if allowed is None:
+            continue
+        for number, line in numbered(path):
+            match = re.match(r'#include "(.+)/[^/]+"', line)
+            if match and match[1] != folder and match[1] not in allowed:
+                yield f"{path}:{number}: {folder} must not include from {match[1]}"
+
+
+def check_libraries(root):
+    for path in sources(root):
+        folder = folder_of(path, root)
+        if folder not in MAY_INCLUDE:
+            continue
+        for number, line in numbered(path):
+            match = re.match(r'#include [<"](.+)[>"]', line)
+            for pattern, homes in LIBRARY_HOMES.items():
+                if match and re.match(pattern, match[1]) and folder not in homes:
+                    yield f"{path}:{number}: {match[1]} belongs to {', '.join(homes)}"
+
+
+def check_banned(root):
+    for path in sources(root):
+        for number, line in numbered(path):
+            match = re.search(BANNED, line)
+            if match and not line.lstrip().startswith(("*", "/*")):
+                yield f"{path}:{number}: {match[1]} is banned"
+
+
+def check_lengths(root):
+    for path in sources(root):
+        start = None
+        count = 0
+        for count, line in numbered(path):
+            if line == "{":
+                start = count
+            elif line == "}" and start:
+                if count - start > FUNCTION_LINES_MAX:
+                    yield f"{path}:{start}: function of {count - start} lines"
+                start = None
+        if count > FILE_LINES_MAX:
+            yield f"{path}: {count} lines"
+
+
+def check_whitespace(root):
+    for path in sources(root):
+        for number, line in numbered(path):
+            if line != line.rstrip():
+                yield f"{path}:{number}: trailing blanks"
+
+
+def check_options_documented(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for number, line in numbered(root / "server" / "config.c"):
+        match = re.match(r'    \{"([a-z-]+)", ', line)
+        if match and f"--{match[1]}" not in readme:
+            yield f"server/config.c:{number}: README.md does not mention --{match[1]}"
+
+
+RULES = [
+    check_includes,
+    check_libraries,
+    check_banned,
+    check_lengths,
+    check_whitespace,
+    check_options_documented,
+]
+
+
+def main():
+    root = Path(sys.argv[1]).resolve()
+    findings = [finding for rule in RULES for finding in rule(root)]
+    for finding in findings:
+        print(finding)
+    print(f"lint: {len(RULES)} rules, {len(findings)} findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

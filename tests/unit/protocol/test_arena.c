@@ -1,0 +1,120 @@
+#include "support.h"
+
+static void allocations_are_aligned_and_apart(void **state)
+{
+	struct arena *a = *state;
+	char *last_end = NULL;
+
+	for (size_t len = 0; len < 300; len++) {
+		char *at = arena_alloc(a, len);
+		assert_non_null(at);
+		assert_int_equal((uintptr_t)at % 16, 0);
+		memset(at, 0xa5, len);
+		assert_ptr_not_equal(at, last_end);
+		last_end = at + len;
+	}
+}
+
+static void contents_survive_growth(void **state)
+{
+	struct arena *a = *state;
+	unsigned *numbers[2000];
+
+	for (unsigned i = 0; i < COUNT(numbers); i++) {
+		numbers[i] = arena_alloc(a, 64);
+		numbers[i][0] = i;
+		numbers[i][15] = ~i;
+	}
+	for (unsigned i = 0; i < COUNT(numbers); i++) {
+		assert_int_equal(numbers[i][0], i);
+		assert_int_equal(numbers[i][15], ~i);
+	}
+}
+
+static void reset_keeps_the_first_chunk_only(void **state)
+{
+	struct arena *a = *state;
+	char *first = arena_alloc(a, 10);
+
+	for (int i = 0; i < 100; i++)
+		arena_alloc(a, 4096);
+	arena_reset(a);
+	assert_ptr_equal(arena_alloc(a, 10), first);
+}
+
+static void reset_gives_a_large_first_chunk_back(void **state)
+{
+	struct arena *a = *state;
+
+	memset(arena_alloc(a, 4 << 20), 1, 4 << 20);
+	arena_reset(a);
+	assert_null(a->chunk);
+	arena_reset(a);
+	assert_non_null(arena_alloc(a, 1));
+}
+
+static void release_may_be_repeated(void **state)
+{
+	struct arena *a = *state;
+
+	arena_release(a);
+	arena_release(a);
+	assert_non_null(arena_alloc(a, 1));
+}
+
+static void zeroes(void **state)
+{
+	struct arena *a = *state;
+
+	memset(arena_alloc(a, 256), 0xff, 256);
+	arena_reset(a);
+	char *z = arena_zalloc(a, 256);
+	uint64_t *array = arena_array(a, 32, sizeof(*array));
+	for (int i = 0; i < 256; i++)
+		assert_int_equal(z[i], 0);
+	for (int i = 0; i < 32; i++)
+		assert_int_equal(array[i], 0);
+	assert_non_null(arena_array(a, 0, 8));
+}
+
+static void copies(void **state)
+{
+	struct arena *a = *state;
+	struct slice source = exactly(a, "ab\0cd", 5), copy = arena_dup(a, source);
+
+	assert_int_equal(copy.len, 5);
+	assert_memory_equal(copy.at, "ab\0cd", 6); /* with a NUL behind it */
+	assert_ptr_not_equal(copy.at, source.at);
+	assert_null(arena_dup(a, slice_str(NULL)).at);
+	assert_slice(arena_dup(a, slice_str("")), "");
+	assert_string_equal(arena_strdup(a, slice_str(NULL)), "");
+}
+
+static void prints(void **state)
+{
+	struct arena *a = *state;
+	struct slice long_text;
+
+	assert_string_equal(arena_printf(a, "%s-%d", "stem", 7), "stem-7");
+	assert_string_equal(arena_printf(a, "%s", ""), "");
+	long_text = arena_slicef(a, "%01000d", 1);
+	assert_int_equal(long_text.len, 1000);
+	assert_int_equal(long_text.at[999], '1');
+	assert_int_equal(long_text.at[1000], '\0');
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    arena_test(allocations_are_aligned_and_apart),
+	    arena_test(contents_survive_growth),
+	    arena_test(reset_keeps_the_first_chunk_only),
+	    arena_test(reset_gives_a_large_first_chunk_back),
+	    arena_test(release_may_be_repeated),
+	    arena_test(zeroes),
+	    arena_test(copies),
+	    arena_test(prints),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -82,9 +82,43 @@ static const struct error_entry entries[ERR_COUNT] = {
 	    "{detail}", SAID_BY_US},
 	[ERR_TOO_MANY_TAGS] = {"TooManyTagsException", 400, "UNSUPPORTED", 405,
 	    "The repository with name '{repository}' in the registry with id '{registry}' cannot have more "
-	    "than 50 tags", SAID_BY_US},
+	    "than {detail} tags", SAID_BY_US},
 	[ERR_LIMIT_EXCEEDED] = {"LimitExceededException", 400, "DENIED", 403,
 	    "{detail}", SAID_BY_US},
+
+	/* settings of repositories and registries */
+	[ERR_REPOSITORY_POLICY_NOT_FOUND] = {"RepositoryPolicyNotFoundException", 400, "UNSUPPORTED", 405,
+	    "Repository policy does not exist for " REPOSITORY_TAIL, SAID_BY_PEERS},
+	[ERR_LIFECYCLE_POLICY_NOT_FOUND] = {"LifecyclePolicyNotFoundException", 400, "UNSUPPORTED", 405,
+	    "Lifecycle policy does not exist for " REPOSITORY_TAIL, SAID_BY_PEERS},
+	[ERR_REGISTRY_POLICY_NOT_FOUND] = {"RegistryPolicyNotFoundException", 400, "UNSUPPORTED", 405,
+	    "Registry policy does not exist in the registry with id '{registry}'", SAID_BY_PEERS},
+	[ERR_SIGNING_NOT_FOUND] = {"SigningConfigurationNotFoundException", 400, "UNSUPPORTED", 405,
+	    "Signing configuration does not exist in the registry with id '{registry}'", SAID_BY_US},
+	[ERR_TEMPLATE_NOT_FOUND] = {"TemplateNotFoundException", 400, "UNSUPPORTED", 405,
+	    "The repository creation template with prefix '{detail}' does not exist in the registry with id "
+	    "'{registry}'", SAID_BY_US},
+	[ERR_TEMPLATE_EXISTS] = {"TemplateAlreadyExistsException", 400, "UNSUPPORTED", 405,
+	    "The repository creation template with prefix '{detail}' already exists in the registry with id "
+	    "'{registry}'", SAID_BY_US},
+	[ERR_PULL_THROUGH_RULE_NOT_FOUND] = {"PullThroughCacheRuleNotFoundException", 400, "UNSUPPORTED", 405,
+	    "The pull through cache rule with repository prefix '{detail}' does not exist in the registry "
+	    "with id '{registry}'", SAID_BY_US},
+	[ERR_PULL_THROUGH_RULE_EXISTS] = {"PullThroughCacheRuleAlreadyExistsException", 400, "UNSUPPORTED", 405,
+	    "The pull through cache rule with repository prefix '{detail}' already exists in the registry "
+	    "with id '{registry}'", SAID_BY_US},
+	[ERR_UPSTREAM_UNSUPPORTED] = {"UnsupportedUpstreamRegistryException", 400, "UNSUPPORTED", 405,
+	    "{detail}", SAID_BY_US},
+	[ERR_SECRET_INACCESSIBLE] = {"UnableToAccessSecretException", 400, "UNSUPPORTED", 405,
+	    "{detail}", SAID_BY_US},
+	[ERR_EXCLUSION_NOT_FOUND] = {"ExclusionNotFoundException", 400, "UNSUPPORTED", 405,
+	    "The pull time update exclusion for '{detail}' does not exist in the registry with id "
+	    "'{registry}'", SAID_BY_US},
+	[ERR_EXCLUSION_EXISTS] = {"ExclusionAlreadyExistsException", 400, "UNSUPPORTED", 405,
+	    "The pull time update exclusion for '{detail}' already exists in the registry with id "
+	    "'{registry}'", SAID_BY_US},
+	[ERR_SETTING_NOT_FOUND] = {"ServerException", 500, "UNKNOWN", 500,
+	    "A setting that has a default was not found", SAID_BY_US},
 
 	/* images */
 	[ERR_IMAGE_NOT_FOUND] = {"ImageNotFoundException", 400, "MANIFEST_UNKNOWN", 404,

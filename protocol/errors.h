@@ -42,8 +42,23 @@ enum error_code {
 	ERR_REPOSITORY_EXISTS,
 	ERR_REPOSITORY_NOT_EMPTY,
 	ERR_INVALID_TAG_PARAMETER,
-	ERR_TOO_MANY_TAGS,
+	ERR_TOO_MANY_TAGS, /* {detail} is the quota */
 	ERR_LIMIT_EXCEEDED, /* {detail} is the message */
+
+	/* settings of repositories and registries; {detail} is the name of what is (not) there */
+	ERR_REPOSITORY_POLICY_NOT_FOUND,
+	ERR_LIFECYCLE_POLICY_NOT_FOUND,
+	ERR_REGISTRY_POLICY_NOT_FOUND,
+	ERR_SIGNING_NOT_FOUND,
+	ERR_TEMPLATE_NOT_FOUND,
+	ERR_TEMPLATE_EXISTS,
+	ERR_PULL_THROUGH_RULE_NOT_FOUND,
+	ERR_PULL_THROUGH_RULE_EXISTS,
+	ERR_UPSTREAM_UNSUPPORTED, /* {detail} is the message */
+	ERR_SECRET_INACCESSIBLE,  /* {detail} is the message */
+	ERR_EXCLUSION_NOT_FOUND,
+	ERR_EXCLUSION_EXISTS,
+	ERR_SETTING_NOT_FOUND, /* of one with a default: never an answer */
 
 	/* images */
 	ERR_IMAGE_NOT_FOUND,     /* API: S4, by {digest} and {tag} */

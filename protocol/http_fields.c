@@ -60,9 +60,7 @@ enum range_kind http_range(struct slice range, uint64_t size, uint64_t *first, u
 		return RANGE_NONE;
 	if (rest.len && (!take_number(&rest, &to) || rest.len))
 		return RANGE_NONE;
-	if (to < from)
-		return RANGE_NONE;
-	if (from >= size)
+	if (to < from || from >= size)
 		return RANGE_UNSATISFIABLE;
 	*first = from;
 	*last = to < size ? to : size - 1;
@@ -203,10 +201,10 @@ struct slice percent_decode(struct slice text, struct arena *a)
 	return slice_of(out, len);
 }
 
-struct slice query_get(struct slice query, const char *key, struct arena *a)
+struct slice query_next(struct slice *query, const char *key, struct arena *a)
 {
-	while (query.len) {
-		struct slice value = slice_cut(&query, '&');
+	while (query->len) {
+		struct slice value = slice_cut(query, '&');
 		struct slice name = percent_decode(slice_cut(&value, '='), a);
 		if (!name.at || !slice_is(name, key))
 			continue;
@@ -214,4 +212,9 @@ struct slice query_get(struct slice query, const char *key, struct arena *a)
 		return value.at ? value : slice_str("");
 	}
 	return absent;
+}
+
+struct slice query_get(struct slice query, const char *key, struct arena *a)
+{
+	return query_next(&query, key, a);
 }

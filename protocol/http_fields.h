@@ -13,7 +13,7 @@
 enum range_kind {
 	RANGE_NONE,          /* absent, malformed, another unit, or several ranges: answer 200 */
 	RANGE_PART,          /* first..last inclusive, within the size */
-	RANGE_UNSATISFIABLE, /* 416 */
+	RANGE_UNSATISFIABLE, /* 416; also "5-4", which may be ignored or rejected */
 };
 
 /* A Range header against a resource of size bytes. */
@@ -33,5 +33,7 @@ struct slice percent_decode(struct slice text, struct arena *a);
  * malformed escape makes the value empty.
  */
 struct slice query_get(struct slice query, const char *key, struct arena *a);
+/* The same for a key that may come several times: *query is cut behind the value that was found. */
+struct slice query_next(struct slice *query, const char *key, struct arena *a);
 
 #endif

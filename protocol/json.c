@@ -63,6 +63,15 @@ bool utf8_valid(struct slice text)
 	return true;
 }
 
+size_t utf8_length(struct slice text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		count += (text.at[i] & 0xc0) != 0x80;
+	return count;
+}
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';

@@ -26,6 +26,8 @@ enum { JSON_DEPTH_MAX = 64, JSON_VALUES_MAX = 128 * 1024 };
 cJSON *json_parse(struct slice text);
 /* True when text is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool utf8_valid(struct slice text);
+/* Characters (code points) in well-formed UTF-8. */
+size_t utf8_length(struct slice text);
 
 /*
  * Members of an object, absent or of another type -> absent slice / fallback. Borrowed from the tree. Of

@@ -203,15 +203,6 @@ static bool fail(struct walk *w, const struct place *at, const char *format, ...
 	return false;
 }
 
-static int64_t count_characters(const char *utf8)
-{
-	int64_t count = 0;
-
-	for (; *utf8; utf8++)
-		count += (*utf8 & 0xc0) != 0x80;
-	return count;
-}
-
 /* What the model's min and max speak of: a length, or a number's value. */
 static int64_t measure(const struct model_shape *shape, const cJSON *value)
 {
@@ -223,7 +214,7 @@ static int64_t measure(const struct model_shape *shape, const cJSON *value)
 	case SHAPE_MAP:
 		return cJSON_GetArraySize(value);
 	case SHAPE_STRING:
-		return count_characters(value->valuestring);
+		return (int64_t)utf8_length(slice_str(value->valuestring));
 	case SHAPE_BLOB:
 		base64_decoded_len(slice_str(value->valuestring), &len);
 		return (int64_t)len;

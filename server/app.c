@@ -26,10 +26,14 @@ static const struct http_handler *route(struct http_request *req)
 	struct call *c = call_new(req);
 	struct slice path = percent_decode(req->path, req->arena);
 
+	if (!path.at)
+		path = req->path; /* an escape that is none names nothing, but by its start a door */
 	if (slice_is(path, "/v2") || slice_starts(path, slice_str("/v2/")))
 		return registry_route(c, path);
 	if (slice_is(path, "/") && req->method == METHOD_POST)
 		return ecr_route(c);
+	if (slice_starts(path, slice_str("/_drydock/layers/")))
+		return ecr_link_route(c);
 	if (slice_starts(path, slice_str("/_drydock/")) || slice_is(path, "/metrics"))
 		return admin_route(c, path);
 	return &nothing_handler;

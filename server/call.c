@@ -58,6 +58,10 @@ struct error *call_fail(struct call *c, enum error_code code)
 		e->registry = c->account;
 	if (!e->repository.at)
 		e->repository = c->repository.name;
+	if (!e->upload.at)
+		e->upload = c->reference;
+	if (!e->digest.at && c->reference.at && memchr(c->reference.at, ':', c->reference.len))
+		e->digest = c->reference;
 	return e;
 }
 

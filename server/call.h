@@ -64,7 +64,7 @@ struct call *call_new(struct http_request *req);
 int64_t call_now_ms(const struct call *c);
 
 /*
- * Sets the call's error, with the facts known here (registry, repository); returns it to be completed.
+ * Sets the call's error, with the facts known here (registry, repository, the reference of a path); returns it to be completed.
  * What storage said of an error (its digests, detail) is kept when the code is the same.
  */
 struct error *call_fail(struct call *c, enum error_code code);

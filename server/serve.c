@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* How long running requests may go on after the first signal. */
@@ -45,6 +46,17 @@ static void arm_second_signal(const sigset_t *stop)
 	pthread_sigmask(SIG_UNBLOCK, stop, NULL);
 }
 
+/* Each connection is a descriptor, and each download of a large layer one more. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* For a person at a terminal: the four commands with which to try it. */
 static void print_first_steps(const struct app *app)
 {
@@ -80,6 +92,7 @@ static int serve(const struct config *config)
 	int signal;
 
 	block_signals(&stop);
+	raise_descriptor_limit();
 	store = store_open(&options, &err);
 	if (!store) {
 		fprintf(stderr, "drydock: %s\n", err.text);

@@ -28,20 +28,4 @@ enum error_code blob_stat(struct store_reader *reader, const struct repository_k
 enum error_code blob_open(struct store_reader *reader, const struct repository_key *key,
     const struct digest *digest, struct arena *a, struct blob *out);
 
-/*
- * Lets a repository see a blob of another one of the same account and region (OCI distribution-spec
- * "Mounting a blob from another repository"). ERR_REPOSITORY_NOT_FOUND: the target is missing.
- * ERR_BLOB_UNKNOWN: the source is, or has no such blob, or (referenced_only, as ECR has it) no image
- * there refers to it.
- */
-struct blob_mount {
-	struct store_job job;
-	struct repository_key key;
-	struct slice from; /* name of the source */
-	struct digest digest;
-	bool referenced_only;
-	uint64_t size; /* out */
-};
-void blob_mount_submit(struct store *store, struct blob_mount *mount);
-
 #endif

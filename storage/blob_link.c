@@ -1,12 +1,20 @@
 #include "storage/blob_link.h"
 
+#include "storage/document.h"
 #include "storage/rows.h"
 
 bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key)
 {
-	(void)reader;
-	(void)key;
-	return false;
+	struct document_key setting = {
+	    key->account, key->region, DOCUMENT_ACCOUNT_SETTING, slice_str("BLOB_MOUNTING")};
+	struct document found;
+	struct arena a;
+
+	arena_init(&a);
+	bool enabled = document_get(reader, &setting, &a, &found) == ERR_NONE &&
+	    slice_is(found.text, "ENABLED");
+	arena_release(&a);
+	return enabled;
 }
 
 /* The statement that looks for the blob where the mount may take it from, bound. */

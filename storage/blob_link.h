@@ -21,10 +21,7 @@ struct blob_mount {
 };
 void blob_mount_submit(struct store *store, struct blob_mount *mount);
 
-/*
- * The account setting BLOB_MOUNTING of a registry. The one place where it is asked for: ECR's default,
- * DISABLED, as long as there are no account settings to look at.
- */
+/* The account setting BLOB_MOUNTING of a registry; ECR's default is DISABLED. */
 bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key);
 
 /*

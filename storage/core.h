@@ -19,7 +19,7 @@ enum checkpoint_state { CHECKPOINT_IDLE, CHECKPOINT_RUNS, CHECKPOINT_ALMOST };
 struct store {
 	struct files files;
 	bool ephemeral;
-	uint64_t image_quota;
+	struct quotas quotas;
 	struct clock clock;
 	uint8_t token_key[TOKEN_KEY_LEN];
 	struct writer writer;

@@ -12,7 +12,9 @@
 #include "storage/image_rows.h"
 #include "storage/rows.h"
 
-enum { TAGS_PER_IMAGE_MAX = 1000 };
+enum {
+	MISSING_NAMED_BYTES = 16 * 1024, /* of missing digests an error names; each is compared with them all */
+};
 
 /* What the steps find out about one put. */
 struct put_state {
@@ -83,6 +85,8 @@ static void name_missing(struct buf *missing, const struct digest *digest)
 {
 	char text[DIGEST_TEXT_MAX];
 	struct slice named = digest_format(digest, text);
+	if (missing->len > MISSING_NAMED_BYTES)
+		return;
 	if (missing->len > 0 && memmem(missing->at, missing->len, named.at, named.len))
 		return;
 	if (missing->len > 0)
@@ -244,21 +248,19 @@ static bool check_tags(struct put_state *s)
 
 static bool check_limits(struct put_state *s)
 {
-	const char *what = NULL;
-	uint64_t quota = s->tx->store->image_quota, limit = quota;
-	if (!s->exists && s->image_count >= quota) {
-		what = "images per repository";
-	} else if ((s->exists ? s->row.tag_count : 0) + s->new_tags > TAGS_PER_IMAGE_MAX) {
-		what = "tags per image";
-		limit = TAGS_PER_IMAGE_MAX;
-	}
-	if (!what)
+	const struct quotas *quotas = &s->tx->store->quotas;
+	uint64_t tags = (s->exists ? s->row.tag_count : 0) + s->new_tags;
+	enum quota full = QUOTA_COUNT;
+	if (!s->exists && s->image_count >= quota_of(quotas, QUOTA_IMAGES))
+		full = QUOTA_IMAGES;
+	else if (tags > quota_of(quotas, QUOTA_TAGS_PER_IMAGE))
+		full = QUOTA_TAGS_PER_IMAGE;
+	if (full == QUOTA_COUNT)
 		return true;
 	refuse(s, ERR_LIMIT_EXCEEDED);
 	s->put->job.error.detail = arena_slicef(arena_of(s),
-	    "The maximum number of %s (%llu) has been reached in the repository with name '%.*s' in "
-	    "the registry with id '%.*s'",
-	    what, (unsigned long long)limit, SLICE_ARG(s->put->key.name),
+	    "%s in the repository with name '%.*s' in the registry with id '%.*s'",
+	    quota_message(quotas, full, arena_of(s)).at, SLICE_ARG(s->put->key.name),
 	    SLICE_ARG(s->put->key.account));
 	return false;
 }

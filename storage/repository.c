@@ -1,5 +1,6 @@
 #include "storage/repository.h"
 
+#include "storage/document_rows.h"
 #include "storage/purge.h"
 #include "storage/rows.h"
 
@@ -16,6 +17,7 @@ static void read_repository(sqlite3_stmt *q, struct arena *a, struct repository 
 	out->scan_on_push = sqlite3_column_int(q, 7) != 0;
 	out->encryption_type = column_dup(q, 8, a);
 	out->kms_key = column_dup(q, 9, a);
+	out->extras = NULL;
 }
 
 enum error_code repository_find(struct store_reader *reader, const struct repository_key *key,
@@ -65,8 +67,71 @@ enum error_code repository_tags(struct store_reader *reader, int64_t repository_
 	return step == SQLITE_ROW || step == SQLITE_DONE ? ERR_NONE : db_failure(&reader->db);
 }
 
+/* One more, or one fewer, in the registry; how many there are now, or -1 when the job has failed. */
+static int64_t count_repository(
+    struct store_tx *tx, struct store_job *job, const struct repository *r, int change)
+{
+	int64_t count = -1;
+	sqlite3_stmt *q = db_query(tx->db, Q_REGISTRY_COUNT);
+	bind_text(q, 1, r->account);
+	bind_text(q, 2, r->region);
+	bind_int(q, 3, change);
+	if (db_step(tx->db, q) == SQLITE_ROW)
+		count = sqlite3_column_int64(q, 0);
+	else
+		tx_fail(tx, job);
+	db_done(q);
+	return count;
+}
+
+static bool check_quota(struct store_tx *tx, struct store_job *job, const struct repository *r)
+{
+	int64_t count = count_repository(tx, job, r, 1);
+	if (count > 0 && (uint64_t)count > quota_of(&tx->store->quotas, QUOTA_REPOSITORIES)) {
+		job->error.code = ERR_LIMIT_EXCEEDED;
+		job->error.detail =
+		    quota_message(&tx->store->quotas, QUOTA_REPOSITORIES, job->arena);
+		return false;
+	}
+	return count > 0;
+}
+
+static bool add_tags(struct store_tx *tx, struct store_job *job, int64_t id,
+    const struct resource_tag *tags, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		sqlite3_stmt *q = db_query(tx->db, Q_RESOURCE_TAG_PUT);
+		bind_int(q, 1, id);
+		bind_text(q, 2, tags[i].key);
+		bind_text(q, 3, tags[i].value);
+		if (!tx_exec(tx, job, q))
+			return false;
+	}
+	return true;
+}
+
+static bool add_policy(struct store_tx *tx, struct store_job *job, const struct repository *r,
+    enum document_kind kind, struct slice text)
+{
+	struct document_key key = {r->account, r->region, kind, r->name};
+	struct document policy = {r->name, text, r->created_ms, r->created_ms, 0};
+	return !text.at || document_row_put(tx, job, &key, &policy);
+}
+
+static bool add_extras(struct store_tx *tx, struct store_job *job, const struct repository *r)
+{
+	const struct repository_extras *extras = r->extras;
+	return !extras ||
+	    (add_tags(tx, job, r->id, extras->tags, extras->tag_count) &&
+		add_policy(
+		    tx, job, r, DOCUMENT_REPOSITORY_POLICY, extras->repository_policy) &&
+		add_policy(tx, job, r, DOCUMENT_LIFECYCLE_POLICY, extras->lifecycle_policy));
+}
+
 bool repository_add(struct store_tx *tx, struct store_job *job, struct repository *r)
 {
+	if (!check_quota(tx, job, r))
+		return false;
 	r->created_ms = clock_now_ms(&tx->store->clock);
 	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_ADD);
 	bind_text(q, 1, r->account);
@@ -81,7 +146,7 @@ bool repository_add(struct store_tx *tx, struct store_job *job, struct repositor
 	if (!tx_exec(tx, job, q))
 		return false;
 	r->id = sqlite3_last_insert_rowid(tx->db->handle);
-	return true;
+	return add_extras(tx, job, r);
 }
 
 static void create_run(struct store_tx *tx, struct store_job *job)
@@ -99,16 +164,8 @@ static void create_run(struct store_tx *tx, struct store_job *job)
 		tx_fail(tx, job);
 		return;
 	}
-	if (!repository_add(tx, job, &create->repository))
-		return;
-	for (size_t i = 0; i < create->tag_count; i++) {
-		sqlite3_stmt *q = db_query(tx->db, Q_RESOURCE_TAG_PUT);
-		bind_int(q, 1, r->id);
-		bind_text(q, 2, create->tags[i].key);
-		bind_text(q, 3, create->tags[i].value);
-		if (!tx_exec(tx, job, q))
-			return;
-	}
+	if (repository_add(tx, job, &create->repository))
+		add_tags(tx, job, r->id, create->tags, create->tag_count);
 }
 
 void repository_create_submit(struct store *store, struct repository_create *create)
@@ -125,6 +182,9 @@ void repository_create_submit(struct store *store, struct repository_create *cre
 static void doom(struct store_tx *tx, struct repository_delete *del)
 {
 	static const enum db_query steps[] = {Q_RESOURCE_TAG_DROP, Q_REPOSITORY_DOOM};
+	if (!document_rows_drop(tx, &del->job, &del->key) ||
+	    count_repository(tx, &del->job, &del->deleted, -1) < 0)
+		return;
 	for (size_t i = 0; i < 2; i++) {
 		sqlite3_stmt *q = db_query(tx->db, steps[i]);
 		bind_int(q, 1, del->deleted.id);
@@ -170,4 +230,67 @@ void repository_delete_submit(struct store *store, struct repository_delete *del
 	del->job.settle = delete_settle;
 	del->job.flush = STORE_FLUSH_NOW;
 	store_submit(store, &del->job);
+}
+
+static void update_run(struct store_tx *tx, struct store_job *job)
+{
+	struct repository_update *update = (struct repository_update *)job;
+	bool mutability = update->what == REPOSITORY_SET_MUTABILITY;
+	sqlite3_stmt *q =
+	    db_query(tx->db, mutability ? Q_REPOSITORY_MUTABILITY : Q_REPOSITORY_SCANNING);
+	bind_key(q, &update->key);
+	bind_int(q, 4, mutability ? (int64_t)update->mutability : update->scan_on_push);
+	if (mutability)
+		bind_text(q, 5, update->mutability_filters);
+	if (tx_exec(tx, job, q) && sqlite3_changes(tx->db->handle) == 0)
+		job_refuse(job, ERR_REPOSITORY_NOT_FOUND, &update->key);
+}
+
+void repository_update_submit(struct store *store, struct repository_update *update)
+{
+	update->job.run = update_run;
+	update->job.flush = STORE_FLUSH_NOW;
+	store_submit(store, &update->job);
+}
+
+static void check_tag_count(struct store_tx *tx, struct repository_tag *tag, int64_t id)
+{
+	uint64_t limit = quota_of(&tx->store->quotas, QUOTA_RESOURCE_TAGS);
+	sqlite3_stmt *q = db_query(tx->db, Q_RESOURCE_TAG_COUNT);
+	bind_int(q, 1, id);
+	int step = db_step(tx->db, q);
+	bool full = step == SQLITE_ROW && (uint64_t)sqlite3_column_int64(q, 0) > limit;
+	db_done(q);
+	if (step != SQLITE_ROW)
+		tx_fail(tx, &tag->job);
+	if (!full)
+		return;
+	job_refuse(&tag->job, ERR_TOO_MANY_TAGS, &tag->key);
+	tag->job.error.detail =
+	    arena_slicef(tag->job.arena, "%llu", (unsigned long long)limit);
+}
+
+static void tag_run(struct store_tx *tx, struct store_job *job)
+{
+	struct repository_tag *tag = (struct repository_tag *)job;
+	int64_t id;
+	if (!job_repository_id(tx, job, &tag->key, &id) ||
+	    !add_tags(tx, job, id, tag->put, tag->put_count))
+		return;
+	for (size_t i = 0; i < tag->drop_count; i++) {
+		sqlite3_stmt *q = db_query(tx->db, Q_RESOURCE_TAG_DROP_ONE);
+		bind_int(q, 1, id);
+		bind_text(q, 2, tag->drop[i]);
+		if (!tx_exec(tx, job, q))
+			return;
+	}
+	if (tag->put_count)
+		check_tag_count(tx, tag, id);
+}
+
+void repository_tag_submit(struct store *store, struct repository_tag *tag)
+{
+	tag->job.run = tag_run;
+	tag->job.flush = STORE_FLUSH_NOW;
+	store_submit(store, &tag->job);
 }

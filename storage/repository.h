@@ -29,6 +29,18 @@ struct repository {
 	bool scan_on_push;
 	struct slice encryption_type; /* "AES256", "KMS", "KMS_DSSE" */
 	struct slice kms_key;         /* absent for AES256 */
+	const struct repository_extras *extras; /* for making one; NULL: none, and always when read */
+};
+
+struct resource_tag {
+	struct slice key, value;
+};
+
+/* What else a repository is made with, when a template says so. */
+struct repository_extras {
+	const struct resource_tag *tags;
+	size_t tag_count;
+	struct slice repository_policy, lifecycle_policy; /* absent: none */
 };
 
 /* error: ERR_REPOSITORY_NOT_FOUND with its facts. Slices of *out are in the arena. */
@@ -47,15 +59,11 @@ enum error_code repository_list(struct store_reader *reader, struct slice accoun
 
 enum { RESOURCE_TAGS_MAX = 50 };
 
-struct resource_tag {
-	struct slice key, value;
-};
-
 /* The resource tags of a repository, by key. */
 enum error_code repository_tags(struct store_reader *reader, int64_t repository_id, struct arena *a,
     struct resource_tag tags[RESOURCE_TAGS_MAX], size_t *count);
 
-/* Fill repository (all but id and created_ms) and tags. ERR_REPOSITORY_EXISTS. */
+/* Fill repository (all but id and created_ms), tags. ERR_REPOSITORY_EXISTS, ERR_LIMIT_EXCEEDED. */
 struct repository_create {
 	struct store_job job;
 	struct repository repository; /* in and out */
@@ -65,10 +73,35 @@ struct repository_create {
 void repository_create_submit(struct store *store, struct repository_create *create);
 
 /*
- * Of a job's run function: adds the row of a repository that is not there yet; fills id and created_ms. False
- * when the job has failed.
+ * Of a job's run function: adds the row of a repository that is not there yet, and its extras; fills id and
+ * created_ms. False when the job has failed (ERR_LIMIT_EXCEEDED); it needs an arena.
  */
 bool repository_add(struct store_tx *tx, struct store_job *job, struct repository *r);
+
+/* Settings that a repository may change. ERR_REPOSITORY_NOT_FOUND. */
+struct repository_update {
+	struct store_job job;
+	struct repository_key key;
+	enum { REPOSITORY_SET_MUTABILITY, REPOSITORY_SET_SCANNING } what;
+	enum mutability mutability;
+	struct slice mutability_filters; /* as in struct repository */
+	bool scan_on_push;
+};
+void repository_update_submit(struct store *store, struct repository_update *update);
+
+/*
+ * Adds or changes the tags in put, then removes those whose keys are in drop (of tags that are not there
+ * nothing is said). ERR_REPOSITORY_NOT_FOUND; ERR_TOO_MANY_TAGS with the quota as detail.
+ */
+struct repository_tag {
+	struct store_job job;
+	struct repository_key key;
+	const struct resource_tag *put;
+	size_t put_count;
+	const struct slice *drop;
+	size_t drop_count;
+};
+void repository_tag_submit(struct store *store, struct repository_tag *tag);
 
 /* ERR_REPOSITORY_NOT_FOUND, ERR_REPOSITORY_NOT_EMPTY unless force. */
 struct repository_delete {

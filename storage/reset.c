@@ -23,9 +23,10 @@ void clear_aside_submit(struct store *store)
 }
 
 static const char empty_all[] =
-    "DELETE FROM repository; DELETE FROM resource_tag; DELETE FROM content; DELETE FROM blob;"
+    "DELETE FROM repository; DELETE FROM registry; DELETE FROM document;"
+    "DELETE FROM resource_tag; DELETE FROM content; DELETE FROM blob;"
     "DELETE FROM repository_blob; DELETE FROM manifest; DELETE FROM image; DELETE FROM tag;"
-    "DELETE FROM image_blob; DELETE FROM image_child;"
+    "DELETE FROM image_blob; DELETE FROM image_child; DELETE FROM archive; DELETE FROM replication;"
     "DELETE FROM meta WHERE key NOT IN ('" META_TOKEN_KEY "', '" META_BOOT_ID "');";
 
 static void reset_run(struct store_tx *tx, struct store_job *job)

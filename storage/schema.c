@@ -12,6 +12,12 @@
  *              blob ids it names (8 bytes each, native order), from which image_blob is undone. Manifests are not
  *              shared between repositories: they are small, and this saves each push a random index page.
  * image_blob   which images hold a blob; image_child: which parents hold a child.
+ * archive      the images that are not ACTIVE; due_ms: when the activation of one ends, 0 without one. In image
+ *              they have places of their own beside tagged's 0 and 1 (image_rows.h), so that each status
+ *              is listed by its ranges.
+ * replication  where an image was copied to; failure NULL: it is there.
+ * registry     how many repositories an account has in a region, so that its quota costs no counting.
+ * document     everything that is put as a JSON text: policies, templates, rules, settings (document.h).
  */
 #include "storage/schema.h"
 
@@ -26,6 +32,14 @@ static const char first[] =
     " scan_on_push INTEGER NOT NULL, encryption_type TEXT NOT NULL, kms_key TEXT,"
     " image_count INTEGER NOT NULL DEFAULT 0,"
     " UNIQUE(account, region, name));"
+    "CREATE TABLE registry("
+    " account TEXT NOT NULL, region TEXT NOT NULL, repositories INTEGER NOT NULL,"
+    " PRIMARY KEY(account, region)) WITHOUT ROWID;"
+    "CREATE TABLE document("
+    " account TEXT NOT NULL, region TEXT NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL,"
+    " evaluated_ms INTEGER NOT NULL DEFAULT 0, text TEXT NOT NULL,"
+    " PRIMARY KEY(account, region, kind, name)) WITHOUT ROWID;"
     "CREATE TABLE resource_tag("
     " repository_id INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
     " PRIMARY KEY(repository_id, key)) WITHOUT ROWID;"
@@ -44,6 +58,7 @@ static const char first[] =
     " artifact_type TEXT, manifest_size INTEGER NOT NULL, size_bytes INTEGER NOT NULL,"
     " pushed_ms INTEGER NOT NULL, pulled_ms INTEGER NOT NULL DEFAULT 0,"
     " archived_ms INTEGER NOT NULL DEFAULT 0, activated_ms INTEGER NOT NULL DEFAULT 0,"
+    " scanned_ms INTEGER NOT NULL DEFAULT 0,"
     " subject BLOB, tag_count INTEGER NOT NULL, tags BLOB NOT NULL,"
     " PRIMARY KEY(repository_id, tagged, digest)) WITHOUT ROWID;"
     "CREATE INDEX image_subject ON image(repository_id, subject) WHERE subject IS NOT NULL;"
@@ -56,7 +71,14 @@ static const char first[] =
     "CREATE TABLE image_child("
     " repository_id INTEGER NOT NULL, child BLOB NOT NULL, parent BLOB NOT NULL,"
     " PRIMARY KEY(repository_id, child, parent)) WITHOUT ROWID;"
-    "CREATE INDEX image_child_parent ON image_child(repository_id, parent);";
+    "CREATE INDEX image_child_parent ON image_child(repository_id, parent);"
+    "CREATE TABLE archive("
+    " image_id INTEGER PRIMARY KEY, repository_id INTEGER NOT NULL, digest BLOB NOT NULL,"
+    " due_ms INTEGER NOT NULL);"
+    "CREATE INDEX archive_due ON archive(due_ms) WHERE due_ms > 0;"
+    "CREATE TABLE replication("
+    " image_id INTEGER NOT NULL, region TEXT NOT NULL, account TEXT NOT NULL, failure TEXT,"
+    " PRIMARY KEY(image_id, region, account)) WITHOUT ROWID;";
 
 /* Entry n brings version n to n + 1; entries are only ever added. */
 static const char *const migrations[] = {first};

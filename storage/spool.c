@@ -6,17 +6,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 512, MAGIC = 0x31707564 /* "dup1" */ };
+enum { HEAD_BYTES = 512, MAGIC = 0x32707564 /* "dup2" */ };
 
 /* A head as it is on disk, in this machine's byte order. */
 struct raw_head {
 	uint32_t magic, check; /* check: over all that follows */
 	uint8_t id[16];
 	int64_t repository_id, touched_ms;
-	uint64_t size;
-	uint8_t algorithm, in_file;
-	uint16_t account_len, region_len, name_len;
-	char key[HEAD_BYTES - 56];
+	uint64_t size, part_end;
+	uint8_t algorithm, in_file, parts, unused;
+	uint16_t account_len, region_len, name_len, part_count;
+	char key[HEAD_BYTES - 68];
 };
 static_assert(sizeof(struct raw_head) == HEAD_BYTES, "a head fills its place");
 
@@ -92,6 +92,9 @@ int spool_write_head(struct spool *spool, uint32_t slot, const struct spool_head
 	raw.repository_id = head->repository_id;
 	raw.touched_ms = head->touched_ms;
 	raw.size = head->size;
+	raw.part_end = head->part_end;
+	raw.parts = (uint8_t)head->parts;
+	raw.part_count = head->part_count;
 	raw.algorithm = (uint8_t)head->algorithm;
 	raw.in_file = head->in_file;
 	raw.account_len = (uint16_t)key->account.len;
@@ -126,6 +129,9 @@ bool spool_read_head(struct spool *spool, uint32_t slot, char text[512], struct 
 	head->key.name = slice_of(text + raw.account_len + raw.region_len, raw.name_len);
 	head->algorithm = (enum digest_algorithm)raw.algorithm;
 	head->size = raw.size;
+	head->part_end = raw.part_end;
+	head->parts = (enum upload_parts)raw.parts;
+	head->part_count = raw.part_count;
 	head->in_file = raw.in_file != 0;
 	head->touched_ms = raw.touched_ms;
 	return digest_raw_len(head->algorithm) > 0;

@@ -29,6 +29,9 @@ struct spool_head {
 	struct repository_key key;
 	enum digest_algorithm algorithm;
 	uint64_t size;
+	uint64_t part_end;      /* where its last part ended */
+	enum upload_parts parts;
+	uint16_t part_count; /* stays at its greatest value once there */
 	bool in_file; /* the bytes are in uploads/<uuid> */
 	int64_t touched_ms;
 };

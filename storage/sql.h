@@ -11,6 +11,9 @@
 	"SELECT id, account, region, name, created_ms, mutability, filters, scan_on_push, "        \
 	"encryption_type, kms_key, image_count FROM repository "
 #define SQL_KEYED "WHERE account = ?1 AND region = ?2 AND name = ?3"
+#define SQL_OF_DOCUMENT                                                                            \
+	"SELECT name, text, created_ms, updated_ms, evaluated_ms FROM document "
+#define SQL_OF_KIND "WHERE account = ?1 AND region = ?2 AND kind = ?3 "
 #define SQL_OF_IMAGE                                                                               \
 	"SELECT i.id, i.digest, i.tagged, i.media_type, i.artifact_type, i.size_bytes, "           \
 	"i.pushed_ms, i.pulled_ms, i.subject, i.tag_count, i.tags FROM "
@@ -49,11 +52,25 @@
 	    "WHERE id = ?1")                                                                       \
 	X(REPOSITORY_DOOMED, "SELECT id FROM repository WHERE account = '' LIMIT 1")               \
 	X(REPOSITORY_DROP, "DELETE FROM repository WHERE id = ?1")                                 \
+	X(REPOSITORY_MUTABILITY, "UPDATE repository SET mutability = ?4, filters = ?5 " SQL_KEYED) \
+	X(REPOSITORY_SCANNING, "UPDATE repository SET scan_on_push = ?4 " SQL_KEYED)               \
+	X(REGISTRY_COUNT,                                                                          \
+	    "INSERT INTO registry(account, region, repositories) VALUES(?1, ?2, ?3) "              \
+	    "ON CONFLICT DO UPDATE SET repositories = repositories + ?3 RETURNING repositories")   \
 	X(RESOURCE_TAG_PUT,                                                                        \
 	    "INSERT OR REPLACE INTO resource_tag(repository_id, key, value) VALUES(?1, ?2, ?3)")   \
 	X(RESOURCE_TAG_LIST, "SELECT key, value FROM resource_tag WHERE repository_id = ?1 "       \
 	    "ORDER BY key")                                                                        \
 	X(RESOURCE_TAG_DROP, "DELETE FROM resource_tag WHERE repository_id = ?1")                  \
+	X(RESOURCE_TAG_DROP_ONE, "DELETE FROM resource_tag WHERE repository_id = ?1 AND key = ?2") \
+	X(RESOURCE_TAG_COUNT, "SELECT count(*) FROM resource_tag WHERE repository_id = ?1")        \
+	/* documents */                                                                            \
+	X(DOCUMENT_GET, SQL_OF_DOCUMENT SQL_OF_KIND "AND name = ?4")                               \
+	X(DOCUMENT_LIST, SQL_OF_DOCUMENT SQL_OF_KIND "AND name > ?4 ORDER BY name")                \
+	X(DOCUMENT_COUNT, "SELECT count(*) FROM (SELECT 1 FROM document " SQL_OF_KIND "LIMIT ?4)") \
+	X(DOCUMENT_PUT, "INSERT OR REPLACE INTO document(account, region, kind, name, text, "      \
+	    "created_ms, updated_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                          \
+	X(DOCUMENT_DROP, "DELETE FROM document " SQL_OF_KIND "AND name = ?4")                      \
 	/* blobs */                                                                                \
 	X(BLOB_STAT,                                                                               \
 	    "SELECT b.id, b.size, b.touched_ms FROM repository r CROSS JOIN blob b "               \
@@ -89,8 +106,9 @@
 	    "ON i.blob_id = b.id AND i.repository_id = r.id CROSS JOIN repository d ON d.id = ?5 " \
 	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4 AND "        \
 	    "d.encryption_type = r.encryption_type AND d.kms_key IS r.kms_key LIMIT 1")            \
-	X(BLOB_REFERENCED,                                                                         \
-	    "SELECT 1 FROM image_blob WHERE blob_id = ?1 AND repository_id = ?2 LIMIT 1")          \
+	X(LAYER_USES,                                                                              \
+	    "SELECT EXISTS(SELECT 1 FROM archive a WHERE a.image_id = i.image_id) "                \
+	    "FROM image_blob i WHERE i.blob_id = ?1 AND i.repository_id = ?2")                     \
 	X(CONTENT_ADD, "INSERT INTO content(data) VALUES(?1)")                                     \
 	X(CONTENT_READ, "SELECT data FROM content WHERE id = ?1")                                  \
 	X(CONTENT_DROP, "DELETE FROM content WHERE id = ?1")                                       \

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 enum {
-	IMAGE_QUOTA = 100000,      /* ecr-behaviour 9: images per repository */
 	LOG_FRAMES_MAX = 1000,     /* of 4 KiB: then it is copied into the database */
 };
 
@@ -96,12 +95,13 @@ static bool load_token_key(struct store *store, struct err *err)
 	return false;
 }
 
-static void load_clock(struct store *store)
+static bool load_clock(struct store *store)
 {
 	int64_t offset_ms;
 	if (meta_get(&store->writer.db, META_CLOCK_OFFSET, &offset_ms, sizeof(offset_ms)) ==
 	    sizeof(offset_ms))
 		clock_set_offset_ms(&store->clock, offset_ms);
+	return true;
 }
 
 static bool open_connection(struct store *store, struct db *db, enum db_role role, struct err *err)
@@ -128,7 +128,7 @@ static bool open_all(struct store *store, struct err *err)
 	return open_connection(store, &store->writer.db, DB_WRITER, err) &&
 	    schema_migrate(&store->writer.db, err) && load_token_key(store, err) &&
 	    open_connection(store, &store->checkpointer, DB_CHECKPOINTER, err) &&
-	    recover(store, err) && start_threads(store, err);
+	    recover(store, err) && load_clock(store) && start_threads(store, err);
 }
 
 struct store *store_open(const struct store_options *options, struct err *err)
@@ -138,17 +138,15 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	if (!store)
 		abort();
 	store->ephemeral = options->ephemeral;
-	store->image_quota = options->image_quota ? options->image_quota : IMAGE_QUOTA;
+	store->quotas = options->quotas;
 	pthread_mutex_init(&store->count_lock, NULL);
 	pthread_cond_init(&store->count_zero, NULL);
 	upload_table_init(&store->uploads);
 	workers_init(&store->workers, store);
 	writer_init(&store->writer, store);
 	if (files_open(&store->files, options->path, err)) {
-		if (open_all(store, &why)) {
-			load_clock(store);
+		if (open_all(store, &why))
 			return store;
-		}
 		snprintf(err->text, sizeof(err->text), "the data folder %.200s cannot be used: %.250s",
 		    store->files.path, why.text);
 	}
@@ -175,6 +173,7 @@ void store_close(struct store *store)
 	writer_stop(&store->writer);
 	workers_stop(&store->workers);
 	flusher_stop(&store->flusher);
+	writer_release(&store->writer);
 	db_close(&store->checkpointer);
 	db_close(&store->writer.db); /* the last one: copies the log into the database, and flushes */
 	upload_table_release(&store->uploads);
@@ -219,6 +218,11 @@ struct clock *store_clock(struct store *store)
 const uint8_t *store_token_key(const struct store *store)
 {
 	return store->token_key;
+}
+
+const struct quotas *store_quotas(const struct store *store)
+{
+	return &store->quotas;
 }
 
 const char *store_path(const struct store *store)

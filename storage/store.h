@@ -16,6 +16,7 @@
 
 #include "protocol/digest.h"
 #include "protocol/errors.h"
+#include "protocol/quotas.h"
 #include "protocol/token.h"
 #include "storage/clock.h"
 
@@ -26,7 +27,7 @@ struct store_tx;     /* the writer's transaction, seen by jobs' run functions (s
 struct store_options {
 	const char *path; /* the data folder, made when absent; NULL with ephemeral: a temporary one */
 	bool ephemeral;   /* no flushes; the folder is removed by store_close */
-	uint64_t image_quota; /* images a repository may hold; 0: ECR's default, 100,000 */
+	struct quotas quotas; /* zeroed: ECR's own */
 };
 
 /* A cause in words, for people; untouched on success. */
@@ -53,6 +54,8 @@ struct clock *store_clock(struct store *store);
 /* Sealing key of tokens, made once per data folder. */
 const uint8_t *store_token_key(const struct store *store); /* TOKEN_KEY_LEN bytes */
 const char *store_path(const struct store *store);
+/* For reading what is allowed. */
+const struct quotas *store_quotas(const struct store *store);
 /* True when the writer has failed to commit since the last success (health). */
 bool store_broken(const struct store *store);
 

@@ -217,7 +217,7 @@ enum error_code upload_append(struct upload *upload, struct slice bytes)
 
 /* endings */
 
-enum error_code upload_keep(struct upload *upload, uint64_t *size)
+static enum error_code keep(struct upload *upload, uint64_t *size)
 {
 	*size = upload->size;
 	if (atomic_load(&upload->dead)) {
@@ -235,6 +235,29 @@ enum error_code upload_keep(struct upload *upload, uint64_t *size)
 	return ERR_NONE;
 }
 
+size_t upload_part_count(const struct upload *upload)
+{
+	return upload->part_count;
+}
+
+bool upload_part_too_small(const struct upload *upload)
+{
+	bool more = upload->size > upload->part_end;
+	return upload->parts == PARTS_TOO_SMALL || (upload->parts == PARTS_LAST_SMALL && more);
+}
+
+enum error_code upload_keep(struct upload *upload, uint64_t *size)
+{
+	if (upload_part_too_small(upload))
+		upload->parts = PARTS_TOO_SMALL;
+	else if (upload->size > upload->part_end && upload->size - upload->part_end < UPLOAD_PART_MIN)
+		upload->parts = PARTS_LAST_SMALL;
+	upload->part_end = upload->size;
+	if (upload->part_count < UINT16_MAX)
+		upload->part_count++;
+	return keep(upload, size);
+}
+
 void upload_park_submit(struct store *store, struct upload_park *park)
 {
 	(void)store;
@@ -250,7 +273,7 @@ void upload_abandon(struct upload *upload)
 		upload_remove(upload);
 	else if (upload->size == upload->parked)
 		upload_give_back(upload);
-	else if (upload_keep(upload, &size) != ERR_NONE)
+	else if (keep(upload, &size) != ERR_NONE) /* what is left half way is no part */
 		return; /* it is gone: nobody waits to hear it */
 }
 

@@ -23,6 +23,9 @@
 
 struct upload; /* a session held by one request */
 
+/* What its parts have been like so far. */
+enum upload_parts { PARTS_GOOD, PARTS_LAST_SMALL, PARTS_TOO_SMALL };
+
 /*
  * A new session; id is filled (random UUID v4). algorithm: to hash with as bytes come; DIGEST_NONE means
  * sha256. ERR_REPOSITORY_NOT_FOUND, ERR_STORAGE_*, ERR_THROTTLED (thousands of requests hold one each).
@@ -64,6 +67,13 @@ void upload_release(struct upload *upload);
  * ended meanwhile), ERR_STORAGE_* (then it is gone, and its space with it).
  */
 enum error_code upload_keep(struct upload *upload, uint64_t *size);
+
+/* The least that a part of an upload may have, but for its last: what upload_keep ends is a part. */
+enum { UPLOAD_PART_MIN = 5 * 1024 * 1024 };
+/* Whether a part that was not the last (by what was appended since, too) had less than UPLOAD_PART_MIN. */
+bool upload_part_too_small(const struct upload *upload);
+/* How many parts it has so far; those beyond 65,535 are not counted. */
+size_t upload_part_count(const struct upload *upload);
 /* The same in a job's clothes; done is called before this returns. */
 struct upload_park {
 	struct store_job job;

@@ -46,7 +46,7 @@ static bool verify(struct upload_finish *finish, struct slice small)
 		digest_compute(finish->digest.algorithm, small, &finish->found);
 	if (digest_eq(&finish->found, &finish->digest))
 		return true;
-	job_refuse(&finish->job, ERR_LAYER_DIGEST_MISMATCH, &u->key);
+	finish->job.error.code = ERR_LAYER_DIGEST_MISMATCH; /* without facts: u's go with it */
 	return false;
 }
 
@@ -57,7 +57,7 @@ static bool repository_alive(struct store_tx *tx, struct upload_finish *finish)
 	int step = db_step(tx->db, q);
 	db_done(q);
 	if (step == SQLITE_DONE)
-		job_refuse(&finish->job, ERR_REPOSITORY_NOT_FOUND, &finish->upload->key);
+		finish->job.error.code = ERR_REPOSITORY_NOT_FOUND;
 	else if (step != SQLITE_ROW)
 		tx_fail(tx, &finish->job);
 	return step == SQLITE_ROW;

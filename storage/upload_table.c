@@ -125,6 +125,9 @@ static struct upload *from_head(struct store *store, const struct spool_head *he
 	u->repository_id = head->repository_id;
 	u->algorithm = head->algorithm;
 	u->size = u->parked = head->size;
+	u->part_end = head->part_end;
+	u->parts = head->parts;
+	u->part_count = head->part_count;
 	u->in_file = head->in_file;
 	u->touched_ms = head->touched_ms;
 	u->fd = -1;
@@ -172,6 +175,9 @@ int upload_write_head(struct upload *u)
 	    .key = u->key,
 	    .algorithm = u->algorithm,
 	    .size = u->size,
+	    .part_end = u->part_end,
+	    .parts = u->parts,
+	    .part_count = u->part_count,
 	    .in_file = u->in_file,
 	    .touched_ms = u->touched_ms};
 	memcpy(head.id, u->id, sizeof(head.id));

@@ -32,6 +32,9 @@ struct upload {
 	struct hasher *hasher; /* over all `size` bytes; NULL: to be made from them */
 	uint64_t size;         /* bytes it has */
 	uint64_t parked;       /* of these, those its head speaks of */
+	uint64_t part_end;     /* of these, those of the parts so far */
+	enum upload_parts parts;
+	uint16_t part_count;
 	bool in_file;          /* they are in uploads/<uuid>, not in the slot */
 	int64_t touched_ms;
 	int fd;              /* of the file; -1: not open */

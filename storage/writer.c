@@ -222,14 +222,18 @@ bool writer_start(struct writer *w)
 
 void writer_stop(struct writer *w)
 {
-	if (w->started) {
-		pthread_mutex_lock(&w->lock);
-		w->stop = true;
-		pthread_mutex_unlock(&w->lock);
-		pthread_cond_signal(&w->wake);
-		pthread_join(w->thread, NULL);
-	}
+	if (!w->started)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
+	pthread_join(w->thread, NULL);
+	w->started = false;
+}
+
+void writer_release(struct writer *w)
+{
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->wake);
-	w->started = false;
 }

@@ -42,8 +42,10 @@ struct store_tx {
 /* Jobs may be submitted from here on; db is the caller's to open before writer_start. */
 void writer_init(struct writer *w, struct store *store);
 bool writer_start(struct writer *w);
-/* Runs what waits, stops, and releases what writer_init made. The connection stays open until the caller closes it. */
+/* Runs what waits, and stops. The connection stays open until the caller closes it. */
 void writer_stop(struct writer *w);
+/* What writer_init made; when no other thread can submit any more. */
+void writer_release(struct writer *w);
 void writer_submit(struct writer *w, struct store_job *job);
 
 /*

@@ -11,6 +11,10 @@ from support.binary import find_binary
 
 
 def pytest_configure(config):
+    try:
+        config.drydock_program = find_binary()
+    except FileNotFoundError as missing:
+        raise pytest.UsageError(str(missing)) from None
     if config.option.basetemp is None:
         config.option.basetemp = config.drydock_temporary = tempfile.mkdtemp(prefix="drydock-tests-")
     # A CI system that cancels a run sends SIGTERM: stop servers and engines before going.
@@ -23,11 +27,8 @@ def pytest_unconfigure(config):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def pytest_report_header():
-    try:
-        return f"drydock: {find_binary()}"
-    except FileNotFoundError as missing:
-        pytest.exit(str(missing), returncode=4)
+def pytest_report_header(config):
+    return f"drydock: {config.drydock_program}"
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -223,8 +223,10 @@ static const struct http_handler foreign_handler = {.body_max = UINT64_MAX, .sta
 static bool from_foreign_page(struct http_request *req)
 {
 	struct slice origin = http_header_get(req, "origin");
+	struct slice own = arena_slicef(
+	    req->arena, "%s://%.*s", req->secure ? "https" : "http", SLICE_ARG(req->host));
 
-	return origin.at && (!slice_ends(origin, req->host) || req->host.len == 0);
+	return origin.at && !slice_eq(origin, own);
 }
 
 const struct http_handler *admin_route(struct call *c, struct slice path)

@@ -13,21 +13,64 @@ struct operation {
 
 /* Sorted by name. */
 static const struct operation operations[] = {
+    {"BatchCheckLayerAvailability", op_batch_check_layer_availability},
     {"BatchDeleteImage", op_batch_delete_image},
     {"BatchGetImage", op_batch_get_image},
+    {"BatchGetRepositoryScanningConfiguration", op_batch_get_repository_scanning_configuration},
+    {"CompleteLayerUpload", op_complete_layer_upload},
+    {"CreatePullThroughCacheRule", op_create_pull_through_cache_rule},
     {"CreateRepository", op_create_repository},
+    {"CreateRepositoryCreationTemplate", op_create_repository_creation_template},
+    {"DeleteLifecyclePolicy", op_delete_lifecycle_policy},
+    {"DeletePullThroughCacheRule", op_delete_pull_through_cache_rule},
+    {"DeleteRegistryPolicy", op_delete_registry_policy},
     {"DeleteRepository", op_delete_repository},
+    {"DeleteRepositoryCreationTemplate", op_delete_repository_creation_template},
+    {"DeleteRepositoryPolicy", op_delete_repository_policy},
+    {"DeleteSigningConfiguration", op_delete_signing_configuration},
+    {"DeregisterPullTimeUpdateExclusion", op_deregister_pull_time_update_exclusion},
     {"DescribeImages", op_describe_images},
+    {"DescribePullThroughCacheRules", op_describe_pull_through_cache_rules},
+    {"DescribeRegistry", op_describe_registry},
     {"DescribeRepositories", op_describe_repositories},
+    {"DescribeRepositoryCreationTemplates", op_describe_repository_creation_templates},
+    {"GetAccountSetting", op_get_account_setting},
     {"GetAuthorizationToken", op_get_authorization_token},
+    {"GetDownloadUrlForLayer", op_get_download_url_for_layer},
+    {"GetLifecyclePolicy", op_get_lifecycle_policy},
+    {"GetRegistryPolicy", op_get_registry_policy},
+    {"GetRegistryScanningConfiguration", op_get_registry_scanning_configuration},
+    {"GetRepositoryPolicy", op_get_repository_policy},
+    {"GetSigningConfiguration", op_get_signing_configuration},
+    {"InitiateLayerUpload", op_initiate_layer_upload},
     {"ListImages", op_list_images},
+    {"ListPullTimeUpdateExclusions", op_list_pull_time_update_exclusions},
+    {"ListTagsForResource", op_list_tags_for_resource},
+    {"PutAccountSetting", op_put_account_setting},
     {"PutImage", op_put_image},
+    {"PutImageScanningConfiguration", op_put_image_scanning_configuration},
+    {"PutImageTagMutability", op_put_image_tag_mutability},
+    {"PutLifecyclePolicy", op_put_lifecycle_policy},
+    {"PutRegistryPolicy", op_put_registry_policy},
+    {"PutRegistryScanningConfiguration", op_put_registry_scanning_configuration},
+    {"PutReplicationConfiguration", op_put_replication_configuration},
+    {"PutSigningConfiguration", op_put_signing_configuration},
+    {"RegisterPullTimeUpdateExclusion", op_register_pull_time_update_exclusion},
+    {"SetRepositoryPolicy", op_set_repository_policy},
+    {"TagResource", op_tag_resource},
+    {"UntagResource", op_untag_resource},
+    {"UpdatePullThroughCacheRule", op_update_pull_through_cache_rule},
+    {"UpdateRepositoryCreationTemplate", op_update_repository_creation_template},
+    {"UploadLayerPart", op_upload_layer_part},
+    {"ValidatePullThroughCacheRule", op_validate_pull_through_cache_rule},
 };
 
 enum { OPERATION_COUNT = sizeof(operations) / sizeof(operations[0]) };
 
 /* The largest body: a manifest of 4 MiB, every byte of it escaped as \u00xx, and the members around it. */
 enum { BODY_MAX = 26 * 1024 * 1024 };
+/* A part of a layer: 20 MiB in base64, some of its slashes escaped. */
+enum { PART_BODY_MAX = 29 * 1024 * 1024 };
 
 /* A call's own part of the API. */
 struct ecr_call {
@@ -41,6 +84,11 @@ struct ecr_call {
 static struct ecr_call *ecr_call_of(const struct call *c)
 {
 	return c->state;
+}
+
+const struct model_operation *ecr_operation(const struct call *c)
+{
+	return ecr_call_of(c)->model;
 }
 
 const cJSON *ecr_input(const struct call *c)
@@ -85,6 +133,16 @@ enum http_step ecr_reply(struct call *c)
 	return HTTP_DONE;
 }
 
+/* What InvalidLayerPartException says besides: where the upload stands. */
+static void put_upload(struct json_writer *w, const struct error *e)
+{
+	json_put_str(w, "registryId", e->registry);
+	json_put_str(w, "repositoryName", e->repository);
+	json_put_str(w, "uploadId", e->upload);
+	if (e->last_valid_byte >= 0)
+		json_put_num(w, "lastValidByteReceived", e->last_valid_byte);
+}
+
 enum http_step ecr_error(struct call *c)
 {
 	const struct error_entry *entry = error_entry(c->error.code);
@@ -98,6 +156,8 @@ enum http_step ecr_error(struct call *c)
 	json_put_cstr(&w, "__type", entry->exception);
 	if (message.len)
 		json_put_str(&w, "message", message);
+	if (c->error.code == ERR_LAYER_PART_INVALID)
+		put_upload(&w, &c->error);
 	json_object_end(&w);
 	send(c, entry->api_status, buf_slice(&out));
 	return HTTP_DONE;
@@ -192,6 +252,7 @@ static enum http_step refuse(struct http_request *req)
 }
 
 static const struct http_handler operation_handler = {.body_max = BODY_MAX, .end = run};
+static const struct http_handler part_handler = {.body_max = PART_BODY_MAX, .end = run};
 static const struct http_handler refusal = {.body_max = UINT64_MAX, .start = refuse};
 
 const struct http_handler *ecr_route(struct call *c)
@@ -207,5 +268,5 @@ const struct http_handler *ecr_route(struct call *c)
 		return &ecr_sts;
 	if (!known || !find_target(c, e))
 		return &refusal;
-	return &operation_handler;
+	return e->operation->run == op_upload_layer_part ? &part_handler : &operation_handler;
 }

@@ -9,6 +9,9 @@
 /* The handler for a POST to /. */
 const struct http_handler *ecr_route(struct call *c);
 
+/* The handler of a link that GetDownloadUrlForLayer gave; NULL for any other path. */
+const struct http_handler *ecr_link_route(struct call *c);
+
 /* Answers with c->error as AWS JSON. */
 enum http_step ecr_error(struct call *c);
 

@@ -10,7 +10,10 @@
 #include "protocol/json.h"
 #include "protocol/model.h"
 #include "server/ecr/ecr.h"
+#include "storage/document.h"
 
+/* The operation that was asked for. */
+const struct model_operation *ecr_operation(const struct call *c);
 /* The validated request. */
 const cJSON *ecr_input(const struct call *c);
 
@@ -31,6 +34,9 @@ enum http_step ecr_fail(struct call *c, enum error_code code);
 void ecr_read_repository(struct call *c);
 /* Finds the repository that ecr_read_repository named; false with c->error set. */
 bool ecr_find_repository(struct call *c, struct repository *out);
+
+/* "[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+": ECR's idea of a digest. */
+bool ecr_digest_shaped(struct slice text);
 
 /* One image id of a request: {imageDigest?, imageTag?}, as sent and as understood. */
 struct ecr_image_id {
@@ -60,6 +66,8 @@ struct ecr_page {
  * not one of this list, or both.
  */
 bool ecr_read_page(struct call *c, const char *exclusive, struct slice context, struct ecr_page *out);
+/* The context of a whole registry's list: its name, the account, the region. */
+struct slice ecr_list_context(struct call *c, const char *list);
 /* Writes nextToken for a list that goes on after position. */
 void ecr_write_next(struct call *c, struct json_writer *w, struct slice context, struct slice position);
 
@@ -68,11 +76,77 @@ struct slice ecr_repository_arn(struct call *c, struct slice name);
 /* Writes a repository object under name (NULL: as an array's element). */
 void ecr_write_repository(struct call *c, struct json_writer *w, const char *name, const struct repository *r);
 
+/* Mode and filters into *r; false with c->error set when they do not go together. */
+bool ecr_read_mutability(
+    struct call *c, struct slice mode, const cJSON *filters, struct repository *r);
+/* A list of {Key, Value}; false with c->error set. */
+bool ecr_read_tags(
+    struct call *c, const cJSON *list, const struct resource_tag **out, size_t *out_count);
+
+/*
+ * document.c: documents (storage/document.h) of the call's registry. The put and delete functions answer
+ * what a handler returns; next then finds the job in c->job_data, and c->error.
+ */
+struct document_key ecr_document_key(const struct call *c, enum document_kind kind, struct slice name);
+/* False with c->error set. */
+bool ecr_get_document(
+    struct call *c, enum document_kind kind, struct slice name, struct document *out);
+/* The text of one that has a default; the absent slice with c->error set on a failure. */
+struct slice ecr_get_setting(
+    struct call *c, enum document_kind kind, struct slice name, const char *fallback);
+enum http_step ecr_put_document(struct call *c, enum document_kind kind, struct slice name,
+    enum document_rule rule, struct slice text, call_step *next); /* struct document_put */
+/* When the job is stale, next begins again with the document as it is then. */
+enum http_step ecr_replace_document(struct call *c, enum document_kind kind,
+    const struct document *old, struct slice text, call_step *next); /* struct document_put */
+enum http_step ecr_delete_document(struct call *c, enum document_kind kind, struct slice name,
+    call_step *next); /* struct document_delete */
+
+/* JSON by its shape: members that the model does not know, and nulls, are left out. */
+void ecr_write_value(struct json_writer *w, const struct model_shape *shape, const cJSON *value);
+/* The same of a structure, without its braces. */
+void ecr_write_members(
+    struct json_writer *w, const struct model_shape *shape, const cJSON *object);
+/* The same of a document's text. */
+void ecr_write_text(struct json_writer *w, const struct model_shape *shape, struct slice text);
+struct slice ecr_value_text(struct call *c, const struct model_shape *shape, const cJSON *value);
+/* A member that the structure is known to have; of the operation's input. */
+const struct model_shape *ecr_shape_member(const struct model_shape *shape, const char *name);
+const struct model_shape *ecr_input_member(const struct call *c, const char *name);
+/* What a prefix is kept by: "team/" and "team" mean the same repositories, those of "team/...". */
+struct slice ecr_prefix_name(struct slice prefix);
+
+struct policy_document;
+/* policy.c, lifecycle_policy.c: false with c->error set, at that member. */
+bool ecr_check_policy(struct call *c, struct slice text, struct policy_document *out,
+    const char *member, const char *constraint);
+bool ecr_check_lifecycle(struct call *c, struct slice text, const char *member);
+
 /* sts.c: GetCallerIdentity, XML. */
 extern const struct http_handler ecr_sts;
 
 call_step op_get_authorization_token;
 call_step op_create_repository, op_describe_repositories, op_delete_repository;
+call_step op_put_image_tag_mutability, op_put_image_scanning_configuration;
+call_step op_tag_resource, op_untag_resource, op_list_tags_for_resource;
+call_step op_set_repository_policy, op_get_repository_policy, op_delete_repository_policy;
+call_step op_put_registry_policy, op_get_registry_policy, op_delete_registry_policy;
+call_step op_put_lifecycle_policy, op_get_lifecycle_policy, op_delete_lifecycle_policy;
+call_step op_create_repository_creation_template, op_update_repository_creation_template;
+call_step op_delete_repository_creation_template, op_describe_repository_creation_templates;
+call_step op_put_registry_scanning_configuration, op_get_registry_scanning_configuration;
+call_step op_batch_get_repository_scanning_configuration;
+call_step op_put_replication_configuration, op_describe_registry;
+call_step op_put_signing_configuration, op_get_signing_configuration;
+call_step op_delete_signing_configuration;
+call_step op_put_account_setting, op_get_account_setting;
+call_step op_register_pull_time_update_exclusion, op_deregister_pull_time_update_exclusion;
+call_step op_list_pull_time_update_exclusions;
+call_step op_create_pull_through_cache_rule, op_update_pull_through_cache_rule;
+call_step op_delete_pull_through_cache_rule, op_describe_pull_through_cache_rules;
+call_step op_validate_pull_through_cache_rule;
 call_step op_put_image, op_batch_get_image, op_batch_delete_image, op_list_images, op_describe_images;
+call_step op_initiate_layer_upload, op_upload_layer_part, op_complete_layer_upload;
+call_step op_batch_check_layer_availability, op_get_download_url_for_layer;
 
 #endif

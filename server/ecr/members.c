@@ -30,8 +30,7 @@ struct slice ecr_repository_arn(struct call *c, struct slice name)
 	    SLICE_ARG(name));
 }
 
-/* "[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+", ECR's idea of a digest in an image id. */
-static bool digest_shaped(struct slice text)
+bool ecr_digest_shaped(struct slice text)
 {
 	static const char algorithm[] =
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+.";
@@ -54,7 +53,7 @@ static void judge_image_id(struct ecr_image_id *id)
 	if (!id->digest_text.at && !id->tag.at) {
 		id->failure_code = "MissingDigestAndTag";
 		id->failure_reason = "Invalid request parameters: both tag and digest cannot be null";
-	} else if (id->digest_text.at && !digest_shaped(id->digest_text)) {
+	} else if (id->digest_text.at && !ecr_digest_shaped(id->digest_text)) {
 		id->failure_code = "InvalidImageDigest";
 		id->failure_reason = "Invalid request parameters: image digest should satisfy the "
 				     "regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'";
@@ -112,6 +111,12 @@ void ecr_write_failure(struct json_writer *w, const struct ecr_image_id *id, con
 	json_put_cstr(w, "failureCode", code);
 	json_put_str(w, "failureReason", reason);
 	json_object_end(w);
+}
+
+struct slice ecr_list_context(struct call *c, const char *list)
+{
+	return arena_slicef(
+	    c->arena, "%s %.*s %.*s", list, SLICE_ARG(c->account), SLICE_ARG(c->region));
 }
 
 enum { PAGE_DEFAULT = 100 };

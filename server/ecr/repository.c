@@ -1,4 +1,4 @@
-/* CreateRepository, DescribeRepositories, DeleteRepository (ecr-behaviour 2.2). */
+/* Repositories and what is set on them (ecr-behaviour 2.2). */
 #include "server/ecr/ecr_internal.h"
 
 #include "protocol/names.h"
@@ -92,12 +92,13 @@ static size_t count_wildcards(struct slice filter)
 }
 
 /* The exclusion filters belong to the two modes that have exclusions (ecr-behaviour 5). */
-static bool read_mutability(struct call *c, struct repository *r)
+bool ecr_read_mutability(
+    struct call *c, struct slice mode, const cJSON *filters, struct repository *r)
 {
-	const cJSON *filters = json_member(ecr_input(c), "imageTagMutabilityExclusionFilters"), *filter;
+	const cJSON *filter;
 	bool excludes;
 
-	r->mutability = mutability_named(json_string(ecr_input(c), "imageTagMutability"));
+	r->mutability = mutability_named(mode);
 	excludes = r->mutability == TAGS_IMMUTABLE_WITH_EXCLUSION ||
 	    r->mutability == TAGS_MUTABLE_WITH_EXCLUSION;
 	if (excludes != (filters != NULL)) {
@@ -136,29 +137,49 @@ static void read_encryption(struct call *c, struct repository *r)
 		    partition_of_region(c->region), SLICE_ARG(c->region), SLICE_ARG(c->account));
 }
 
+static bool read_mutability(struct call *c, struct repository *r)
+{
+	const cJSON *in = ecr_input(c);
+
+	return ecr_read_mutability(c, json_string(in, "imageTagMutability"),
+	    json_member(in, "imageTagMutabilityExclusionFilters"), r);
+}
+
+/* Operations that do not declare the exceptions of tags say it as a parameter's. */
+static void fail_tags(struct call *c, enum error_code code, struct slice detail)
+{
+	if (model_declares(ecr_operation(c), error_entry(code)->exception))
+		call_fail(c, code)->detail = detail;
+	else
+		call_fail_parameter(c, "resourceTags", NULL)->detail = detail;
+}
+
 static bool check_tag(struct call *c, const struct resource_tag *tag)
 {
 	const char *fault = NULL;
 
-	if (tag->key.len < 1 || tag->key.len > 4 * TAG_KEY_MAX)
+	if (tag->key.len < 1 || utf8_length(tag->key) > TAG_KEY_MAX)
 		fault = "Tag keys must have 1 to 128 characters.";
-	else if (tag->value.len > 4 * TAG_VALUE_MAX)
+	else if (utf8_length(tag->value) > TAG_VALUE_MAX)
 		fault = "Tag values must have at most 256 characters.";
 	else if (slice_starts(tag->key, slice_str("aws:")))
 		fault = "Tag keys that start with aws: are reserved.";
 	if (fault)
-		call_fail(c, ERR_INVALID_TAG_PARAMETER)->detail = slice_str(fault);
+		fail_tags(c, ERR_INVALID_TAG_PARAMETER, slice_str(fault));
 	return !fault;
 }
 
-static bool read_tags(struct call *c, struct repository_create *job)
+bool ecr_read_tags(
+    struct call *c, const cJSON *list, const struct resource_tag **out, size_t *out_count)
 {
-	const cJSON *list = json_member(ecr_input(c), "tags"), *item;
 	size_t count = (size_t)cJSON_GetArraySize(list), i = 0;
+	uint64_t most = quota_of(store_quotas(c->app->store), QUOTA_RESOURCE_TAGS);
 	struct resource_tag *tags = arena_array(c->arena, count + 1, sizeof(*tags));
+	const cJSON *item;
 
-	if (count > RESOURCE_TAGS_MAX) {
-		call_fail(c, ERR_TOO_MANY_TAGS);
+	if (count > most) {
+		fail_tags(c, ERR_TOO_MANY_TAGS,
+		    arena_slicef(c->arena, "%llu", (unsigned long long)most));
 		return false;
 	}
 	cJSON_ArrayForEach(item, list) {
@@ -166,8 +187,8 @@ static bool read_tags(struct call *c, struct repository_create *job)
 		if (!check_tag(c, &tags[i++]))
 			return false;
 	}
-	job->tags = tags;
-	job->tag_count = count;
+	*out = tags;
+	*out_count = count;
 	return true;
 }
 
@@ -200,7 +221,8 @@ enum http_step op_create_repository(struct call *c)
 	r->name = c->repository.name;
 	r->scan_on_push = json_bool(scanning, "scanOnPush", false);
 	read_encryption(c, r);
-	if (!read_mutability(c, r) || !read_tags(c, job))
+	if (!read_mutability(c, r) ||
+	    !ecr_read_tags(c, json_member(ecr_input(c), "tags"), &job->tags, &job->tag_count))
 		return ecr_error(c);
 	call_await(c, &job->job, job, created);
 	repository_create_submit(c->app->store, job);
@@ -251,8 +273,7 @@ static enum http_step describe_named(struct call *c, const cJSON *names)
 enum http_step op_describe_repositories(struct call *c)
 {
 	const cJSON *names = json_member(ecr_input(c), "repositoryNames");
-	struct slice context = arena_slicef(
-	    c->arena, "repositories %.*s %.*s", SLICE_ARG(c->account), SLICE_ARG(c->region));
+	struct slice context = ecr_list_context(c, "repositories");
 	struct repository_page found;
 	struct json_writer *w;
 	struct ecr_page page;
@@ -274,4 +295,76 @@ enum http_step op_describe_repositories(struct call *c)
 	if (found.more)
 		ecr_write_next(c, w, context, found.at[found.count - 1].name);
 	return ecr_reply(c);
+}
+
+/* ---- PutImageTagMutability, PutImageScanningConfiguration ---- */
+
+static struct json_writer *begin_update(struct call *c)
+{
+	struct json_writer *w = ecr_begin(c);
+
+	json_put_str(w, "registryId", c->account);
+	json_put_str(w, "repositoryName", c->repository.name);
+	return w;
+}
+
+static enum http_step submit_update(struct call *c, struct repository_update *job, call_step *next)
+{
+	job->key = c->repository;
+	call_await(c, &job->job, job, next);
+	repository_update_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+static enum http_step mutability_set(struct call *c)
+{
+	const struct repository_update *job = c->job_data;
+	struct json_writer *w;
+
+	if (c->error.code != ERR_NONE)
+		return ecr_error(c);
+	w = begin_update(c);
+	json_put_cstr(w, "imageTagMutability", mutability_names[job->mutability]);
+	if (job->mutability_filters.at) {
+		json_key(w, "imageTagMutabilityExclusionFilters");
+		json_raw(w, job->mutability_filters);
+	}
+	return ecr_reply(c);
+}
+
+enum http_step op_put_image_tag_mutability(struct call *c)
+{
+	struct repository_update *job = arena_zalloc(c->arena, sizeof(*job));
+	struct repository wanted = {0};
+
+	if (!read_mutability(c, &wanted))
+		return ecr_error(c);
+	job->what = REPOSITORY_SET_MUTABILITY;
+	job->mutability = wanted.mutability;
+	job->mutability_filters = wanted.mutability_filters;
+	return submit_update(c, job, mutability_set);
+}
+
+static enum http_step scanning_set(struct call *c)
+{
+	const struct repository_update *job = c->job_data;
+	struct json_writer *w;
+
+	if (c->error.code != ERR_NONE)
+		return ecr_error(c);
+	w = begin_update(c);
+	json_put_object(w, "imageScanningConfiguration");
+	json_put_bool(w, "scanOnPush", job->scan_on_push);
+	json_object_end(w);
+	return ecr_reply(c);
+}
+
+enum http_step op_put_image_scanning_configuration(struct call *c)
+{
+	const cJSON *scanning = json_member(ecr_input(c), "imageScanningConfiguration");
+	struct repository_update *job = arena_zalloc(c->arena, sizeof(*job));
+
+	job->what = REPOSITORY_SET_SCANNING;
+	job->scan_on_push = json_bool(scanning, "scanOnPush", false);
+	return submit_update(c, job, scanning_set);
 }

@@ -13,28 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEAD_BUF_BYTES 4096
-#define HEAD_ROOM_MIN 1024
 #define DRAIN_BYTES_MAX (64u << 10) /* a body rest that is skipped rather than closed over */
 #define TURNS_MAX 256               /* states passed in one event, so that connections take turns */
 #define SLIM_AFTER_US 1000000
 
 static bool conn_refuse(struct conn *c, int status, const char *reason);
 
-static const struct http_options *options_of(const struct conn *c)
-{
-	return &c->loop->server->options;
-}
-
 static void deadline_in(struct conn *c, uint32_t ms)
 {
 	c->deadline_us = c->loop->now_us + (int64_t)ms * 1000;
-}
-
-/* Bytes that came and were not consumed. */
-static bool has_unread(const struct conn *c)
-{
-	return c->head_at < c->head_len || (c->in && c->in->at < c->in->len);
 }
 
 /* ---- requests: begin, account, lose ---- */
@@ -44,14 +31,6 @@ static void reply_file_close(struct conn *c)
 	if (c->req.reply.file >= 0)
 		close(c->req.reply.file);
 	c->req.reply.file = -1;
-}
-
-static void buffer_give(struct conn *c)
-{
-	if (c->in && c->in->at == c->in->len) {
-		loop_buffer_give(c->loop, c->in);
-		c->in = NULL;
-	}
 }
 
 /* Everything of the last request goes; what was read beyond it stays. */
@@ -80,7 +59,7 @@ static void request_reset(struct conn *c)
 			c->head_cap = 0;
 		}
 	}
-	buffer_give(c);
+	receive_done(c);
 	c->state = CONN_READ_HEAD;
 	deadline_in(c, options_of(c)->idle_ms);
 }
@@ -188,71 +167,6 @@ static bool take_step(struct conn *c, enum conn_state during, enum http_step ste
 
 /* ---- CONN_READ_HEAD ---- */
 
-static void head_buf_resize(struct conn *c, size_t cap)
-{
-	c->head_buf = realloc(c->head_buf, cap);
-	if (!c->head_buf)
-		abort();
-	c->head_cap = cap;
-}
-
-/* Room for more of a head; there is some, as a head that fills head_bytes was refused. */
-static size_t head_room(struct conn *c)
-{
-	size_t max = options_of(c)->head_bytes;
-
-	if (!c->head_buf)
-		head_buf_resize(c, max < HEAD_BUF_BYTES ? max : HEAD_BUF_BYTES);
-	if (c->head_at > 0 && c->head_cap - c->head_len < HEAD_ROOM_MIN) {
-		c->head_len -= c->head_at;
-		memmove(c->head_buf, c->head_buf + c->head_at, c->head_len);
-		c->head_at = 0;
-	}
-	if (c->head_len == c->head_cap)
-		head_buf_resize(c, c->head_cap * 2 < max ? c->head_cap * 2 : max);
-	return c->head_cap - c->head_len;
-}
-
-/* The bytes that came behind a chunked body are the next head's first. */
-static bool head_from_buffer(struct conn *c, size_t room)
-{
-	size_t n;
-
-	if (!c->in)
-		return false;
-	n = c->in->len - c->in->at;
-	n = n < room ? n : room;
-	memcpy(c->head_buf + c->head_len, c->in->bytes + c->in->at, n);
-	c->head_len += n;
-	c->in->at += n;
-	buffer_give(c);
-	return true;
-}
-
-static bool head_fill(struct conn *c)
-{
-	size_t room;
-	ssize_t n;
-
-	if (!c->in && !c->readable)
-		return false;
-	room = head_room(c);
-	if (head_from_buffer(c, room))
-		return true;
-	c->readable = false;
-	n = c->io->read(c, c->head_buf + c->head_len, room);
-	if (n > 0) {
-		c->head_len += (size_t)n;
-		return true;
-	}
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return false;
-	if (n == 0 && c->in_head)
-		return conn_refuse(c, 400, "the request head is incomplete");
-	c->state = CONN_CLOSED;
-	return true;
-}
-
 /* Empty lines before a request are to be ignored (RFC 9112 section 2.2). */
 static void skip_empty_lines(struct conn *c)
 {
@@ -262,11 +176,19 @@ static void skip_empty_lines(struct conn *c)
 
 static bool head_more(struct conn *c)
 {
-	if (c->head_len - c->head_at < options_of(c)->head_bytes)
-		return head_fill(c);
-	if (!c->parser.target_known)
-		return conn_refuse(c, 414, "the request target is too long");
-	return conn_refuse(c, 431, "the request head is too large");
+	enum receive_result result;
+
+	if (c->head_len - c->head_at >= options_of(c)->head_bytes) {
+		if (!c->parser.target_known)
+			return conn_refuse(c, 414, "the request target is too long");
+		return conn_refuse(c, 431, "the request head is too large");
+	}
+	result = receive_head(c);
+	if (result == RECEIVE_END && c->in_head)
+		return conn_refuse(c, 400, "the request head is incomplete");
+	if (result == RECEIVE_END || result == RECEIVE_BROKEN)
+		c->state = CONN_CLOSED;
+	return result != RECEIVE_BLOCKED;
 }
 
 static bool read_head(struct conn *c)
@@ -277,7 +199,7 @@ static bool read_head(struct conn *c)
 		deadline_in(c, options_of(c)->head_ms);
 	}
 	if (c->head_at == c->head_len)
-		return head_fill(c);
+		return head_more(c);
 	c->req.bytes_in = c->head_len - c->head_at;
 	switch (parse_head(&c->parser, c->head_buf + c->head_at, c->head_len - c->head_at)) {
 	case PARSE_MORE:
@@ -329,80 +251,19 @@ static bool go_on(struct conn *c)
 
 /* ---- CONN_READ_BODY ---- */
 
-/* Receives into a buffer of the loop's. Of a body of known length never more than that. */
-static bool body_fill(struct conn *c)
+static bool body_more(struct conn *c)
 {
-	size_t room = LOOP_BUFFER_BYTES;
-	ssize_t n;
-
-	if (!c->readable) {
-		buffer_give(c);
-		return false;
-	}
-	if (!c->in)
-		c->in = loop_buffer_take(c->loop);
-	if (!c->req.chunked && (uint64_t)c->req.content_length - c->req.body_bytes < room)
-		room = (size_t)((uint64_t)c->req.content_length - c->req.body_bytes);
-	c->readable = false;
-	c->in->at = c->in->len = 0;
-	n = c->io->read(c, c->in->bytes, room);
-	if (n > 0) {
-		c->in->len = (size_t)n;
+	switch (receive_body(c)) {
+	case RECEIVE_SOME:
 		return true;
-	}
-	buffer_give(c);
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	case RECEIVE_BLOCKED:
 		return false;
-	if (c->state == CONN_DRAIN) {
-		c->state = CONN_CLOSED;
-		return true;
+	case RECEIVE_END:
+		return conn_refuse(c, 400, "the request body is incomplete");
+	case RECEIVE_BROKEN:
+		return conn_lost(c);
 	}
-	return n == 0 ? conn_refuse(c, 400, "the request body is incomplete") : conn_lost(c);
-}
-
-/* Parses what is there; the piece is valid until the buffer it lies in is filled again. */
-static enum parse_result body_parse(struct conn *c, struct slice *piece)
-{
-	enum parse_result result;
-	size_t used;
-
-	if (c->head_at < c->head_len) {
-		result = parse_body(
-		    &c->parser, c->head_buf + c->head_at, c->head_len - c->head_at, &used, piece);
-		c->head_at += used;
-	} else {
-		result = parse_body(
-		    &c->parser, c->in->bytes + c->in->at, c->in->len - c->in->at, &used, piece);
-		c->in->at += used;
-	}
-	c->req.bytes_in += used;
-	c->req.body_bytes += piece->len;
-	c->body_complete = result == PARSE_DONE;
-	return result;
-}
-
-/* Adds a piece to req->body. One that came whole with the head stays where it is. */
-static void body_collect(struct conn *c, struct slice piece)
-{
-	struct http_request *req = &c->req;
-	size_t cap = (size_t)req->content_length;
-
-	if (!c->in && c->body_complete && req->body.len == 0) {
-		req->body = piece;
-		return;
-	}
-	if (req->body.len + piece.len > c->collect_cap) {
-		if (req->chunked) {
-			cap = c->collect_cap ? c->collect_cap * 2 : 4096;
-			cap = cap < req->body.len + piece.len ? req->body.len + piece.len : cap;
-		}
-		c->collect = arena_alloc(req->arena, cap);
-		c->collect_cap = cap;
-		if (req->body.len)
-			memcpy(c->collect, req->body.at, req->body.len);
-	}
-	memcpy(c->collect + req->body.len, piece.at, piece.len);
-	req->body = slice_of(c->collect, req->body.len + piece.len);
+	abort();
 }
 
 static bool read_body(struct conn *c)
@@ -412,15 +273,15 @@ static bool read_body(struct conn *c)
 	struct slice piece;
 
 	if (!has_unread(c))
-		return body_fill(c);
-	if (body_parse(c, &piece) == PARSE_BAD)
+		return body_more(c);
+	if (receive_parse(c, &piece) == PARSE_BAD)
 		return conn_refuse(c, c->parser.status, c->parser.reason);
 	if (c->req.body_bytes > handler->body_max)
 		return conn_refuse(c, 413, "the request body is too large");
 	if (piece.len > 0 && handler->body)
 		step = handler->body(&c->req, piece);
 	else if (piece.len > 0)
-		body_collect(c, piece);
+		receive_collect(c, piece);
 	return take_step(c, CONN_READ_BODY, step);
 }
 
@@ -428,7 +289,7 @@ static bool read_body(struct conn *c)
 
 static bool end(struct conn *c)
 {
-	buffer_give(c);
+	receive_done(c);
 	return take_step(c, CONN_END, c->req.handler->end(&c->req));
 }
 
@@ -475,11 +336,16 @@ static bool next(struct conn *c)
 
 static bool drain_body(struct conn *c)
 {
+	enum receive_result result;
 	struct slice piece;
 
-	if (!has_unread(c))
-		return body_fill(c);
-	if (body_parse(c, &piece) == PARSE_BAD)
+	if (!has_unread(c)) {
+		result = receive_body(c);
+		if (result == RECEIVE_END || result == RECEIVE_BROKEN)
+			c->state = CONN_CLOSED;
+		return result != RECEIVE_BLOCKED;
+	}
+	if (receive_parse(c, &piece) == PARSE_BAD)
 		c->state = CONN_CLOSED;
 	else if (c->body_complete)
 		request_reset(c);
@@ -488,22 +354,12 @@ static bool drain_body(struct conn *c)
 
 static bool linger(struct conn *c)
 {
-	struct loop_buffer *buffer;
-	ssize_t n;
+	enum receive_result result = receive_nothing(c);
 
-	if (!c->readable)
-		return false;
-	c->readable = false;
-	buffer = loop_buffer_take(c->loop);
-	n = c->io->read(c, buffer->bytes, sizeof(buffer->bytes));
-	loop_buffer_give(c->loop, buffer);
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return false;
-	if (n > 0)
-		c->lingered += (uint64_t)n;
-	if (n <= 0 || c->lingered > options_of(c)->linger_bytes)
+	if (result == RECEIVE_END || result == RECEIVE_BROKEN ||
+	    c->lingered > options_of(c)->linger_bytes)
 		c->state = CONN_CLOSED;
-	return true;
+	return result != RECEIVE_BLOCKED;
 }
 
 /* ---- the machine ---- */
@@ -612,8 +468,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	loop_now(c->loop);
 	c->readable = true;
-	/* A reset while the application works is the client's leave; an end of stream is not yet.
-	 */
+	/* A reset while the application works is a client gone; an end of stream is not yet. */
 	if (c->state == CONN_WAIT && recv(fd, &byte, 1, MSG_PEEK) < 0 && errno != EAGAIN)
 		c->gone = true;
 	conn_run(c);

@@ -13,6 +13,8 @@
 
 #include <sys/socket.h>
 
+#define HEAD_BUF_BYTES 4096 /* at first, and kept between requests */
+
 /* In the order in which a request passes them. */
 enum conn_state {
 	CONN_READ_HEAD, /* idle, or part of a head is there */
@@ -92,6 +94,39 @@ void conn_drain(struct conn *c);
 void conn_cut(struct conn *c);
 /* Gives memory back that an idle connection does not need. */
 void conn_slim(struct conn *c);
+
+static inline const struct http_options *options_of(const struct conn *c)
+{
+	return &c->loop->server->options;
+}
+
+/* Bytes that came and were not consumed. */
+static inline bool has_unread(const struct conn *c)
+{
+	return c->head_at < c->head_len || (c->in && c->in->at < c->in->len);
+}
+
+/* ---- receive.c: one read at most each, and only when the socket has said that it is due ---- */
+
+enum receive_result {
+	RECEIVE_SOME,
+	RECEIVE_BLOCKED, /* nothing now; the event tells */
+	RECEIVE_END,     /* the client sends no more */
+	RECEIVE_BROKEN,
+};
+
+/* More bytes into head_buf, from what came behind the last request or from the socket. */
+enum receive_result receive_head(struct conn *c);
+/* Bytes into a buffer of the loop's, when nothing is unread. */
+enum receive_result receive_body(struct conn *c);
+/* Bytes that nobody wants, counted in c->lingered. */
+enum receive_result receive_nothing(struct conn *c);
+/* Parses unread bytes; the piece is valid until receive_body, receive_done or the request's end. */
+enum parse_result receive_parse(struct conn *c, struct slice *piece);
+/* Adds a piece to req->body; one that came whole with the head stays where it is. */
+void receive_collect(struct conn *c, struct slice piece);
+/* Gives the loop its buffer back if there is nothing unread in it. */
+void receive_done(struct conn *c);
 
 /* ---- reply.c: from req->reply to bytes ---- */
 

@@ -1,26 +1,26 @@
 /*
  * HTTP/1.1 on event loops: listeners, connections, request bodies, replies. Knows no registry and
- *no ECR.
+ * no ECR.
  *
  *	struct http_options o = {.host = "127.0.0.1", .port = 5001, .route = my_route};
- *	struct http_server *server = http_server_new(&o, why, sizeof(why));   binds; NULL: why says
- *it http_server_start(server);             the loops run, each on a thread of its own
+ *	server = http_server_new(&o, why, sizeof(why));      binds; NULL: why says it
+ *	http_server_start(server, why, sizeof(why));         each loop runs on a thread of its own
  *	... wait for a signal ...
- *	http_server_stop(server, 10000);       drains, joins the threads
+ *	http_server_stop(server, 10000);                     drains, joins the threads
  *	http_server_free(server);
  *
  * A loop is one thread with its own event base; a connection lives and dies on one loop and its
- *code takes no lock. Handlers run on the connection's loop and must not block for long: what waits
- *(storage, another thread) returns HTTP_WAIT and is continued by http_resume.
+ * code takes no lock. Handlers run on the connection's loop and must not block for long: what
+ * waits (storage, another thread) returns HTTP_WAIT and is continued by http_resume.
  *
  * One socket listens, on loop 0, and hands each connection to the loop that has the fewest. Not a
- * SO_REUSEPORT listener per loop: the kernel's hash leaves loops idle when connections are few and
- * heavy (a push is about five), and with that option a second server would silently share the port
- * instead of being told that it is in use.
+ * SO_REUSEPORT listener per loop: the kernel's hash leaves loops idle when connections are few
+ * and heavy (a push is about five), and with that option a second server would silently share the
+ * port instead of being told that it is in use.
  *
  * Grammar and framing are strict (RFC 9112): what could be read in two ways is answered 400 and
- *closed. Percent-encoding, queries, ranges and content negotiation are the application's
- *(protocol/http_fields.h).
+ * closed. Percent-encoding, queries, ranges and content negotiation are the application's
+ * (protocol/http_fields.h).
  */
 #ifndef DRYDOCK_SERVER_HTTP_HTTP_H
 #define DRYDOCK_SERVER_HTTP_HTTP_H
@@ -56,29 +56,36 @@ enum http_step {
 typedef enum http_step http_step_fn(struct http_request *req);
 
 /*
- * How requests of one kind are handled; constant, usually one entry of a route table. In this
- *order:
- *
- * start (may be NULL): the head is known, of the body nothing has been read. HTTP_DONE refuses the
- *body (before any 100 Continue; the connection is drained briefly, so that the client reads the
- *answer, and closed; it stays open when the request has no body). body: one piece of the body, in
- *order, never empty. `piece` is the callee's until it returns, or, when it returned HTTP_WAIT,
- *until http_resume: it may be hashed or written by another thread meanwhile. NULL: the whole body
- *is collected in the arena as req->body before end is called. end: the body is complete. Must lead
- *to HTTP_DONE; HTTP_GO here is a programming error. abort (may be NULL): the client went away,
- *stalled, broke the framing or sent more than body_max after start had been called (or passed over,
- *being NULL) and before HTTP_DONE was returned. The place to give back what is not in the arena.
- *Never called while the request waits: a client that leaves during HTTP_WAIT is noticed afterwards,
- *and http_resume then calls abort instead of req->resume.
+ * How requests of one kind are handled; constant, usually one entry of a route table. The functions
+ * are called in this order.
  *
  * A body longer than body_max is answered 413: before start when Content-Length says so, else as
- *soon as a chunked body passes it. With body == NULL body_max is memory: keep it small.
+ * soon as a chunked body passes it. With body == NULL body_max is memory: keep it small.
  */
 struct http_handler {
 	uint64_t body_max;
+	/*
+	 * The head is known, of the body nothing has been read. HTTP_DONE refuses the body, before
+	 * any 100 Continue: the rest of a small one is skipped; else the connection is drained
+	 * briefly, so that the client reads the answer, and closed. May be NULL.
+	 */
 	http_step_fn *start;
+	/*
+	 * One piece of the body, in order, never empty. `piece` is the callee's until it returns
+	 * or, when it returned HTTP_WAIT, until http_resume: another thread may hash or write it
+	 * meanwhile. NULL: the whole body is collected in the arena as req->body before end is
+	 * called.
+	 */
 	enum http_step (*body)(struct http_request *req, struct slice piece);
+	/* The body is complete. Must lead to HTTP_DONE; HTTP_GO here is a programming error. */
 	http_step_fn *end;
+	/*
+	 * The client went away, stalled, broke the framing or sent more than body_max, after start
+	 * had been called (or passed over, being NULL) and before HTTP_DONE was returned. The place
+	 * to give back what is not in the arena. Never called while the request waits: a client
+	 * that leaves then is noticed afterwards, and http_resume calls abort instead of
+	 * req->resume. May be NULL.
+	 */
 	void (*abort)(struct http_request *req);
 };
 
@@ -101,8 +108,7 @@ struct http_reply {
 	bool close; /* the connection ends after this reply */
 };
 
-/* One request. Everything in it, and whatever is in its arena, lives until `finished` has returned.
- */
+/* One request. It and all that is in its arena live until `finished` has returned. */
 struct http_request {
 	enum http_method method;
 	bool http_1_0;
@@ -240,8 +246,7 @@ struct http_options {
 	 * be unknown: method NONE, target absent. NULL: plain text.
 	 */
 	void (*refuse)(struct http_request *req, int status, const char *reason);
-	/* After each request, also refused and aborted ones; for the log and counters. May be NULL.
-	 */
+	/* After each request, refused and aborted ones too; for log and counters. May be NULL. */
 	void (*finished)(struct http_request *req);
 };
 

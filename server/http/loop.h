@@ -89,8 +89,7 @@ int64_t loop_now(struct http_loop *loop);
 /* The Date field's value now; borrowed. */
 struct slice loop_date(struct http_loop *loop);
 
-/* Adds a connection to the loop's list, or takes it away (and ends a draining loop with its last).
- */
+/* Adds a connection to the loop's list, or takes it away; a draining loop ends with its last. */
 void loop_link(struct http_loop *loop, struct conn *conn);
 void loop_unlink(struct http_loop *loop, struct conn *conn);
 

@@ -1,21 +1,22 @@
 /*
  * The bytes of an HTTP/1.x request, understood: llhttp with its remaining tolerances closed. No
- *sockets.
+ * sockets.
  *
  * The head is collected by the caller in one contiguous buffer (which may move between calls, but
- *not shift) and offered again with more bytes until it is whole; then the body's bytes are offered
- *in buffers of any kind, and come back as pieces of those buffers.
+ * not shift) and offered again with more bytes until it is whole; then the body's bytes are
+ * offered in buffers of any kind, and come back as pieces of those buffers.
  *
  *	parse_init(&p, 8192);
  *	while ((r = parse_head(&p, head, len)) == PARSE_MORE)
  *		... append to head, len grows ...
  *	parse_body(&p, at, len, &used, &piece), until PARSE_DONE     when p.has_body
  *
- * Refused, beyond what llhttp in its strict mode refuses: line folding, bare CR or LF in the head,
- *a blank before the colon, targets that are neither /path, http://host/path nor (OPTIONS) *,
- *control or non-ASCII bytes in a target, Host missing in 1.1 or given twice, Content-Length with
- *Transfer-Encoding or given twice, any transfer coding but one "chunked" (501), other versions
- *than 1.0 and 1.1 (505), CONNECT (501), an unknown Expect (417).
+ * Refused, beyond what llhttp refuses however it was built: line folding, bare CR or LF in the
+ * head, a blank before the colon, more than one blank in the request line, targets that are
+ * neither /path, http://host/path nor (OPTIONS) *, control or non-ASCII bytes in a target, Host
+ * missing in 1.1 or given twice, Content-Length with Transfer-Encoding or given twice, any
+ * transfer coding but one "chunked" (501), other versions than 1.0 and 1.1 (505), CONNECT (501),
+ * an unknown Expect (417).
  */
 #ifndef DRYDOCK_SERVER_HTTP_PARSE_H
 #define DRYDOCK_SERVER_HTTP_PARSE_H

@@ -263,8 +263,7 @@ static bool loops_init(struct http_server *server)
 	return true;
 }
 
-/* With all signals blocked, which the new threads inherit. The number started is server->running.
- */
+/* With all signals blocked, which the threads inherit. The number started is server->running. */
 static int threads_create(struct http_server *server)
 {
 	sigset_t all, before;

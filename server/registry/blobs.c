@@ -2,8 +2,16 @@
 #include "server/registry/registry_internal.h"
 
 #include "protocol/http_fields.h"
+#include "storage/blob_link.h"
 
 #include <unistd.h>
+
+/* Answers with an error, which names the blob. */
+static enum http_step fail(struct call *c, enum error_code code)
+{
+	call_fail(c, code)->digest = c->reference;
+	return registry_error(c);
+}
 
 static void describe(struct call *c, const struct digest *digest)
 {
@@ -38,7 +46,7 @@ static enum http_step send_blob(struct call *c, const struct digest *digest)
 	enum error_code code = blob_open(c->reader, &c->repository, digest, c->arena, &blob);
 
 	if (code != ERR_NONE)
-		return registry_fail(c, code);
+		return fail(c, code);
 	range = http_range(http_header_get(c->req, "range"), blob.size, &first, &last);
 	if (range == RANGE_UNSATISFIABLE)
 		return refuse_range(c, &blob);
@@ -60,7 +68,7 @@ static enum http_step stat_blob(struct call *c, const struct digest *digest)
 	enum error_code code = blob_stat(c->reader, &c->repository, digest, &blob);
 
 	if (code != ERR_NONE)
-		return registry_fail(c, code);
+		return fail(c, code);
 	registry_reply(c, 200);
 	describe(c, digest);
 	http_reply_length(c->req, blob.size);
@@ -79,12 +87,28 @@ static enum http_step get_blob(struct http_request *req)
 
 const struct http_handler registry_blob_get = {.end = get_blob};
 
+static enum http_step deleted(struct call *c)
+{
+	if (c->error.code != ERR_NONE)
+		return fail(c, c->error.code);
+	registry_reply(c, 202);
+	return HTTP_DONE;
+}
+
 /* ECR offers no way to delete a layer: it goes by itself once no image refers to it. */
 static enum http_step delete_blob(struct http_request *req)
 {
 	struct call *c = call_of(req);
+	struct blob_unlink *job = arena_zalloc(c->arena, sizeof(*job));
 
-	return registry_fail(c, ERR_METHOD_NOT_ALLOWED);
+	if (registry_quirk(c, QUIRK_BLOB_DELETE_REFUSED))
+		return registry_fail(c, ERR_METHOD_NOT_ALLOWED);
+	if (!registry_digest(c, c->reference, &job->digest))
+		return registry_error(c);
+	job->key = c->repository;
+	call_await(c, &job->job, job, deleted);
+	blob_unlink_submit(c->app->store, job);
+	return HTTP_WAIT;
 }
 
 const struct http_handler registry_blob_delete = {.end = delete_blob};

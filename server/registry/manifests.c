@@ -4,6 +4,7 @@
  */
 #include "server/registry/registry_internal.h"
 
+#include "protocol/http_fields.h"
 #include "protocol/names.h"
 
 /* A reference is a digest when it holds a colon, else a tag; false with c->error set. */
@@ -21,6 +22,13 @@ static bool read_reference(struct call *c, struct image_id *id)
 
 /* ---- PUT ---- */
 
+/* The answer to ?tag= names the tags that were set. */
+static void say_tags(struct call *c, const struct image_put *job)
+{
+	for (size_t i = 0; i < job->tag_count; i++)
+		http_reply_header(c->req, "OCI-Tag", job->tags[i]);
+}
+
 static enum http_step put_done(struct call *c)
 {
 	struct image_put *job = c->job_data;
@@ -30,12 +38,14 @@ static enum http_step put_done(struct call *c)
 	if (c->error.code != ERR_NONE)
 		return registry_error(c);
 	registry_reply(c, 201);
-	http_reply_headerf(c->req, "Location", "/v2/%.*s/manifests/%.*s",
-	    SLICE_ARG(c->repository.name), SLICE_ARG(digest_format(&job->digest, text)));
+	registry_location(c, "%.*s/manifests/%.*s", SLICE_ARG(c->repository.name),
+	    SLICE_ARG(digest_format(&job->digest, text)));
 	registry_digest_header(c, &job->digest);
 	if (job->parsed->subject.digest.algorithm != DIGEST_NONE)
 		http_reply_header(c->req, "OCI-Subject",
 		    digest_format(&job->parsed->subject.digest, subject));
+	if (registry_query(c, "tag").at)
+		say_tags(c, job);
 	return HTTP_DONE;
 }
 
@@ -63,21 +73,62 @@ static bool parse_manifest(struct call *c, struct manifest *out)
 	return false;
 }
 
+/* An index of layers instead of images: BuildKit's cache, unless told image-manifest=true. */
+static bool is_layer_index(const struct manifest *m)
+{
+	static const struct slice of_layers[] = {SLICE("application/vnd.oci.image.layer."),
+	    SLICE("application/vnd.docker.image.rootfs."),
+	    SLICE("application/vnd.buildkit.cacheconfig.")};
+
+	for (size_t i = 0; i < m->child_count; i++)
+		for (size_t j = 0; j < sizeof(of_layers) / sizeof(of_layers[0]); j++)
+			if (slice_starts(m->children[i].media_type, of_layers[j]))
+				return true;
+	return false;
+}
+
+static bool check_index(struct call *c, const struct manifest *m)
+{
+	if (!is_layer_index(m) || !registry_quirk(c, QUIRK_CACHE_INDEX_REFUSED))
+		return true;
+	call_fail(c, ERR_MANIFEST_INVALID);
+	return false;
+}
+
+/* The tag of the path and those of ?tag=a&tag=b; false with c->error set when one is none. */
+static bool read_tags(struct call *c, const struct image_id *id, struct image_put *job)
+{
+	struct slice rest = c->req->query, tag;
+	struct slice *tags = arena_array(c->arena, 1 + rest.len / sizeof("tag=") + 1, sizeof(*tags));
+
+	if (id->tag.at)
+		tags[job->tag_count++] = id->tag;
+	while ((tag = query_next(&rest, "tag", c->arena)).at) {
+		if (!tag_valid(tag)) {
+			call_fail(c, ERR_REFERENCE_INVALID)->tag = tag;
+			return false;
+		}
+		tags[job->tag_count++] = tag;
+	}
+	job->tags = tags;
+	return true;
+}
+
 static enum http_step put_manifest(struct http_request *req)
 {
 	struct call *c = call_of(req);
 	struct image_put *job = arena_zalloc(c->arena, sizeof(*job));
 	struct manifest *parsed = arena_zalloc(c->arena, sizeof(*parsed));
-	struct image_id *id = arena_zalloc(c->arena, sizeof(*id));
+	struct image_id id;
 
-	if (!read_reference(c, id) || !parse_manifest(c, parsed) ||
-	    !compute_digest(c, id, &job->digest))
+	if (!read_reference(c, &id) || !read_tags(c, &id, job) || !parse_manifest(c, parsed) ||
+	    !check_index(c, parsed) || !compute_digest(c, &id, &job->digest))
 		return registry_error(c);
 	job->key = c->repository;
 	job->manifest = req->body;
 	job->parsed = parsed;
-	job->tags = &id->tag;
-	job->tag_count = id->tag.at ? 1 : 0;
+	job->sparse = !registry_quirk(c, QUIRK_CHILDREN_FIRST);
+	job->create = registry_creation(c);
 	call_await(c, &job->job, job, put_done);
 	image_put_submit(c->app->store, job);
 	return HTTP_WAIT;
@@ -138,7 +189,7 @@ static enum http_step delete_done(struct call *c)
 	}
 }
 
-/* By tag the tag alone goes, as BatchDeleteImage does it; by digest the image with all its tags. */
+/* By tag the tag goes (and the image with its last, as BatchDeleteImage does it); by digest the image. */
 static enum http_step delete_manifest(struct http_request *req)
 {
 	struct call *c = call_of(req);
@@ -149,6 +200,8 @@ static enum http_step delete_manifest(struct http_request *req)
 	if (!read_reference(c, &job->items[0].id))
 		return registry_error(c);
 	job->key = c->repository;
+	job->tag_only = !registry_quirk(c, QUIRK_TAG_DELETE_TAKES_IMAGE);
+	job->even_referenced = !registry_quirk(c, QUIRK_CHILDREN_KEPT);
 	call_await(c, &job->job, job, delete_done);
 	image_delete_submit(c->app->store, job);
 	return HTTP_WAIT;

@@ -32,6 +32,8 @@ struct registry_path registry_path_parse(struct slice path)
 
 	if (slice_is(path, "/v2") || slice_is(path, "/v2/"))
 		return (struct registry_path){.resource = RESOURCE_ROOT};
+	if (slice_is(path, "/v2/_catalog"))
+		return (struct registry_path){.resource = RESOURCE_CATALOG};
 	if (!slice_starts(path, prefix))
 		return none;
 	rest = slice_skip(path, prefix.len);
@@ -49,6 +51,8 @@ struct registry_path registry_path_parse(struct slice path)
 		return (struct registry_path){RESOURCE_MANIFEST, rest, last};
 	if (slice_is(noun, "blobs"))
 		return (struct registry_path){RESOURCE_BLOB, rest, last};
+	if (slice_is(noun, "referrers"))
+		return (struct registry_path){RESOURCE_REFERRERS, rest, last};
 	if (slice_is(noun, "tags") && slice_is(last, "list"))
 		return (struct registry_path){.resource = RESOURCE_TAGS, .name = rest};
 	return none;

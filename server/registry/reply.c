@@ -11,6 +11,25 @@ void registry_reply(struct call *c, int status)
 	http_reply_header(c->req, "Docker-Distribution-Api-Version", slice_str("registry/2.0"));
 }
 
+bool registry_quirk(const struct call *c, enum quirk quirk)
+{
+	return quirk_on(&c->app->config->quirks, quirk);
+}
+
+void registry_location(struct call *c, const char *format, ...)
+{
+	struct slice url = slice_str("");
+	va_list args;
+	char *path;
+
+	va_start(args, format);
+	path = arena_vprintf(c->arena, format, args);
+	va_end(args);
+	if (registry_quirk(c, QUIRK_ABSOLUTE_LOCATION))
+		url = call_registry_url(c);
+	http_reply_headerf(c->req, "Location", "%.*s/v2/%s", SLICE_ARG(url), path);
+}
+
 void registry_digest_header(struct call *c, const struct digest *digest)
 {
 	char *text = arena_alloc(c->arena, DIGEST_TEXT_MAX);
@@ -25,7 +44,7 @@ static void challenge(struct call *c)
 	    SLICE_ARG(c->account), SLICE_ARG(c->region), dns_suffix_of_region(c->region));
 }
 
-static struct slice envelope(struct call *c, const struct error_entry *entry)
+static struct slice envelope(struct call *c, const char *code)
 {
 	struct slice message = error_message(&c->error, c->arena);
 	struct json_writer w;
@@ -36,7 +55,7 @@ static struct slice envelope(struct call *c, const struct error_entry *entry)
 	json_object(&w);
 	json_put_array(&w, "errors");
 	json_object(&w);
-	json_put_cstr(&w, "code", entry->registry_code);
+	json_put_cstr(&w, "code", code);
 	if (message.len)
 		json_put_str(&w, "message", message);
 	json_object_end(&w);
@@ -47,14 +66,17 @@ static struct slice envelope(struct call *c, const struct error_entry *entry)
 
 enum http_step registry_error(struct call *c)
 {
-	const struct error_entry *entry = error_entry(c->error.code);
+	bool by_spec = !registry_quirk(c, QUIRK_INVALID_PARAMETER_405);
+	struct registry_face face = error_registry_face(c->error.code, by_spec);
 	struct slice body;
 
-	registry_reply(c, entry->registry_status);
-	if (entry->registry_status == 401)
+	if (!c->error.upload.at)
+		c->error.upload = c->reference;
+	registry_reply(c, face.status);
+	if (face.status == 401)
 		challenge(c);
-	if (entry->registry_code) {
-		body = envelope(c, entry);
+	if (face.code) {
+		body = envelope(c, face.code);
 		http_reply_header(c->req, "Content-Type", slice_str(TYPE_JSON));
 	} else {
 		body = error_message(&c->error, c->arena);

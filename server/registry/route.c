@@ -9,7 +9,9 @@
 
 static const struct registry_route routes[] = {
     {RESOURCE_ROOT, METHOD_GET, "CheckVersion", &registry_root},
+    {RESOURCE_CATALOG, METHOD_GET, "ListRepositories", &registry_catalog},
     {RESOURCE_TAGS, METHOD_GET, "ListTags", &registry_tags},
+    {RESOURCE_REFERRERS, METHOD_GET, "ListReferrers", &registry_referrers},
     {RESOURCE_MANIFEST, METHOD_GET, "GetManifest", &registry_manifest_get},
     {RESOURCE_MANIFEST, METHOD_PUT, "PutManifest", &registry_manifest_put},
     {RESOURCE_MANIFEST, METHOD_DELETE, "DeleteManifest", &registry_manifest_delete},
@@ -52,7 +54,8 @@ static bool check_path(struct call *c, const struct registry_path *path)
 {
 	if (path->resource == RESOURCE_NONE)
 		call_fail(c, ERR_ROUTE_UNKNOWN);
-	else if (path->resource != RESOURCE_ROOT && !repository_name_valid(path->name))
+	else if (path->resource != RESOURCE_ROOT && path->resource != RESOURCE_CATALOG &&
+	    !repository_name_valid(path->name))
 		call_fail(c, ERR_NAME_INVALID);
 	return c->error.code == ERR_NONE;
 }

@@ -32,8 +32,8 @@ static enum http_step refuse(struct call *c)
 
 static void session_headers(struct call *c, struct slice id, uint64_t size)
 {
-	http_reply_headerf(c->req, "Location", "/v2/%.*s/blobs/uploads/%.*s",
-	    SLICE_ARG(c->repository.name), SLICE_ARG(id));
+	registry_location(
+	    c, "%.*s/blobs/uploads/%.*s", SLICE_ARG(c->repository.name), SLICE_ARG(id));
 	http_reply_headerf(
 	    c->req, "Range", "0-%llu", (unsigned long long)(size > 0 ? size - 1 : 0));
 	http_reply_header(c->req, "Docker-Upload-UUID", id);
@@ -103,10 +103,12 @@ static enum http_step finished(struct call *c)
 	struct upload_finish *job = c->job_data;
 	char *text = arena_alloc(c->arena, DIGEST_TEXT_MAX);
 
-	if (c->error.code != ERR_NONE)
+	if (c->error.code != ERR_NONE) {
+		c->error.digest = registry_query(c, "digest");
 		return registry_error(c);
+	}
 	registry_reply(c, 201);
-	http_reply_headerf(c->req, "Location", "/v2/%.*s/blobs/%.*s", SLICE_ARG(c->repository.name),
+	registry_location(c, "%.*s/blobs/%.*s", SLICE_ARG(c->repository.name),
 	    SLICE_ARG(digest_format(&job->digest, text)));
 	registry_digest_header(c, &job->digest);
 	return HTTP_DONE;
@@ -124,6 +126,10 @@ static enum http_step finish(struct http_request *req)
 
 	if (!read_digest(c, &job->digest))
 		return refuse(c);
+	if (registry_quirk(c, QUIRK_CHUNK_MINIMUM) && upload_part_too_small(c->state)) {
+		call_fail(c, ERR_LAYER_PART_TOO_SMALL);
+		return refuse(c);
+	}
 	job->upload = c->state;
 	c->state = NULL;
 	call_await(c, &job->job, job, finished);
@@ -133,44 +139,88 @@ static enum http_step finish(struct http_request *req)
 
 /* ---- POST: a new session, or a whole blob at once with ?digest= ---- */
 
-static enum http_step session_made(struct call *c)
+/* The session is there: the answer, or, with ?digest=, on with the body. */
+static enum http_step session_made(struct call *c, const uint8_t session[16])
 {
-	struct upload_start *job = c->job_data;
 	char *id = arena_alloc(c->arena, UUID_TEXT_LEN + 1);
 	struct digest digest;
 
-	if (c->error.code != ERR_NONE)
-		return registry_error(c);
-	uuid_format(job->id, id);
+	uuid_format(session, id);
 	c->reference = slice_of(id, UUID_TEXT_LEN);
 	if (!registry_query(c, "digest").at) {
 		registry_reply(c, 202);
 		session_headers(c, c->reference, 0);
 		return HTTP_DONE;
 	}
-	if (!read_digest(c, &digest) || !acquire(c, job->id))
+	if (!read_digest(c, &digest) || !acquire(c, session))
 		return refuse(c);
 	upload_expect(c->state, (enum digest_algorithm)digest.algorithm);
 	return HTTP_GO;
 }
 
-static enum http_step make_session(struct http_request *req)
+/* False with c->error set. The algorithm of ?digest-algorithm= is that of the digest to come. */
+static bool read_algorithm(struct call *c, enum digest_algorithm *algorithm)
+{
+	struct slice name = registry_query(c, "digest-algorithm");
+
+	*algorithm = name.at ? digest_algorithm_named(name) : DIGEST_NONE;
+	if (!name.at || *algorithm != DIGEST_NONE)
+		return true;
+	call_fail(c, ERR_DIGEST_INVALID_TEXT)->digest = name;
+	return false;
+}
+
+static enum http_step begin(struct call *c);
+
+static enum http_step begin_in(struct call *c, bool may_create)
+{
+	struct repository *settings = may_create ? registry_creation(c) : NULL;
+	enum digest_algorithm algorithm;
+	enum error_code code;
+	uint8_t id[16];
+
+	if (!read_algorithm(c, &algorithm))
+		return registry_error(c);
+	code = upload_begin(c->app->store, c->reader, &c->repository, algorithm, id);
+	if (code == ERR_NONE)
+		return session_made(c, id);
+	if (code == ERR_REPOSITORY_NOT_FOUND && settings)
+		return registry_create(c, settings, begin);
+	return registry_fail(c, code);
+}
+
+/* In a repository that was looked at, or made, already. */
+static enum http_step begin(struct call *c)
+{
+	return begin_in(c, false);
+}
+
+/* A repository that is not there has nothing mounted into it before it is made. */
+static enum http_step mount(struct call *c)
+{
+	return registry_mount(c, begin);
+}
+
+static enum http_step start(struct http_request *req)
 {
 	struct call *c = call_of(req);
-	struct upload_start *job = arena_zalloc(c->arena, sizeof(*job));
+	struct repository *settings, there;
 	struct digest digest;
 
 	if (registry_query(c, "digest").at && !read_digest(c, &digest))
 		return registry_error(c);
-	job->key = c->repository;
-	call_await(c, &job->job, job, session_made);
-	upload_start_submit(c->app->store, job);
-	return HTTP_WAIT;
+	if (!registry_mount_asked(c))
+		return begin_in(c, true);
+	settings = registry_creation(c);
+	if (settings &&
+	    repository_find(c->reader, &c->repository, c->arena, &there) == ERR_REPOSITORY_NOT_FOUND)
+		return registry_create(c, settings, mount);
+	return mount(c);
 }
 
 const struct http_handler registry_upload_start = {
     .body_max = LAYER_BYTES_MAX,
-    .start = make_session,
+    .start = start,
     .body = append,
     .end = finish,
     .abort = give_back,
@@ -188,34 +238,27 @@ static enum http_step hold(struct http_request *req)
 	return check_chunk(c);
 }
 
-static enum http_step parked(struct call *c)
-{
-	struct upload_park *job = c->job_data;
-
-	if (c->error.code != ERR_NONE)
-		return registry_error(c);
-	registry_reply(c, 202);
-	session_headers(c, c->reference, job->size);
-	return HTTP_DONE;
-}
-
-static enum http_step park(struct http_request *req)
+static enum http_step keep(struct http_request *req)
 {
 	struct call *c = call_of(req);
-	struct upload_park *job = arena_zalloc(c->arena, sizeof(*job));
+	uint64_t size = 0;
+	enum error_code code = upload_keep(c->state, &size);
 
-	job->upload = c->state;
 	c->state = NULL;
-	call_await(c, &job->job, job, parked);
-	upload_park_submit(c->app->store, job);
-	return HTTP_WAIT;
+	if (code != ERR_NONE) {
+		call_fail(c, code)->upload = c->reference;
+		return registry_error(c);
+	}
+	registry_reply(c, registry_quirk(c, QUIRK_PATCH_201) ? 201 : 202);
+	session_headers(c, c->reference, size);
+	return HTTP_DONE;
 }
 
 const struct http_handler registry_upload_patch = {
     .body_max = LAYER_BYTES_MAX,
     .start = hold,
     .body = append,
-    .end = park,
+    .end = keep,
     .abort = give_back,
 };
 

@@ -260,7 +260,8 @@ def print_rows(bench, workload, results):
 
 
 def print_peaks(bench, peaks):
-    for subject in ("drydock", "drydock-ephemeral"):
+    subjects = [key for key in ("drydock", "drydock-ephemeral") if peaks.get(key)] or ["drydock"]
+    for subject in subjects:
         print_cells("peak memory in any workload" + (", durable" if subject == "drydock" else ", ephemeral"),
                     [f"{peaks[key]:.1f} MiB" if peaks.get(key) else "" for key in (subject, *bench.columns)])
         if peaks.get(subject):

@@ -3,6 +3,7 @@
  *
  *	store_bench push [--ephemeral] [--clients 16] [--threads 2] [--images 2000] [--data DIR]
  *	store_bench read [--fill N] [--data DIR]
+ *	store_bench large [--mib 512] [--data DIR]
  *
  * A small image is what the load generator pushes: a config and six layers of 2 to 20 KiB, each by HEAD,
  * POST, PATCH, PUT, then HEAD and PUT of the manifest. Each thread drives its clients as a server's loop would.
@@ -27,7 +28,7 @@ static unsigned long images = 2000;
 static int clients = 16, threads = 2;
 static bool ephemeral;
 static const char *data;
-static unsigned long fill = 10;
+static unsigned long fill = 10, mib = 512;
 
 static double now_s(clockid_t id)
 {
@@ -225,7 +226,7 @@ static void *loop_main(void *arg)
 static void open_store(void)
 {
 	struct store_options options = {
-	    .path = data, .ephemeral = ephemeral, .image_quota = 100000000};
+	    .path = data, .ephemeral = ephemeral, .quotas = {{[QUOTA_IMAGES] = 100000000}}};
 	struct err err;
 	store = store_open(&options, &err);
 	if (!store) {
@@ -413,12 +414,68 @@ static void bench_read(void)
 	arena_release(&a);
 }
 
+/* one large layer and its image */
+
+static void bench_large(void)
+{
+	enum { SLICE_BYTES = 256 * 1024 };
+	struct arena a;
+	struct err err;
+	struct upload *u = NULL;
+	uint8_t id[16];
+	char *bytes = malloc(SLICE_BYTES);
+	struct hasher *hasher = hasher_new(DIGEST_SHA256);
+	struct upload_finish finish = {.job = {.done = done_waiter, .owner = &waiter, .arena = &a}};
+	struct store_reader *reader = store_reader_open(store, &err);
+	arena_init(&a);
+	memset(bytes, 'x', SLICE_BYTES);
+	for (unsigned long i = 0; i < mib * 4; i++)
+		hasher_update(hasher, bytes, SLICE_BYTES);
+	hasher_peek(hasher, &finish.digest);
+	hasher_free(hasher);
+	double wall = now_s(CLOCK_MONOTONIC), cpu = now_s(CLOCK_PROCESS_CPUTIME_ID);
+	if (upload_begin(store, reader, &key, DIGEST_NONE, id) != ERR_NONE ||
+	    upload_acquire(store, reader, &key, id, &u) != ERR_NONE)
+		die("begin", NULL);
+	for (unsigned long i = 0; i < mib * 4; i++) {
+		if (upload_append(u, slice_of(bytes, SLICE_BYTES)) != ERR_NONE)
+			die("append", NULL);
+	}
+	finish.upload = u;
+	waiter.left = 1;
+	upload_finish_submit(store, &finish);
+	wait_for_jobs(0);
+	double acknowledged = now_s(CLOCK_MONOTONIC) - wall;
+	struct descriptor layer = {.digest = finish.digest, .size = mib << 20};
+	struct manifest manifest = {.kind = MANIFEST_IMAGE,
+	    .media_type = SLICE(MEDIA_OCI_MANIFEST),
+	    .layers = &layer,
+	    .layer_count = 1};
+	struct image_put put = {.job = {.done = done_waiter, .owner = &waiter, .arena = &a},
+	    .key = key,
+	    .manifest = SLICE("{}"),
+	    .parsed = &manifest};
+	digest_compute(DIGEST_SHA256, put.manifest, &put.digest);
+	waiter.left = 1;
+	image_put_submit(store, &put);
+	wait_for_jobs(0);
+	wall = now_s(CLOCK_MONOTONIC) - wall;
+	cpu = now_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	printf("large: %lu MiB, %s: blob %.3f s (%.0f MB/s), image %.3f s, %.3f s CPU\n", mib,
+	    ephemeral ? "ephemeral" : "durable", acknowledged,
+	    (double)(mib << 20) / acknowledged / 1e6, wall, cpu);
+	store_reader_close(reader);
+	arena_release(&a);
+	free(bytes);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"ephemeral", no_argument, NULL, 'e'},
 	    {"clients", required_argument, NULL, 'c'}, {"threads", required_argument, NULL, 't'},
 	    {"images", required_argument, NULL, 'n'}, {"data", required_argument, NULL, 'd'},
-	    {"fill", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+	    {"fill", required_argument, NULL, 'f'}, {"mib", required_argument, NULL, 'm'},
+	    {NULL, 0, NULL, 0}};
 	for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (o) {
 		case 'e':
@@ -439,6 +496,9 @@ int main(int argc, char **argv)
 		case 'f':
 			fill = strtoul(optarg, NULL, 10);
 			break;
+		case 'm':
+			mib = strtoul(optarg, NULL, 10);
+			break;
 		default:
 			return 2;
 		}
@@ -454,6 +514,8 @@ int main(int argc, char **argv)
 	create_repository(&a);
 	if (strcmp(verb, "read") == 0)
 		bench_read();
+	else if (strcmp(verb, "large") == 0)
+		bench_large();
 	else
 		bench_push();
 	store_close(store);

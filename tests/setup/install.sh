@@ -107,7 +107,14 @@ in_archive() {
 packages_of() {
 	case $1 in
 	llhttp)
-		if in_archive libllhttp-dev; then echo libllhttp-dev; else echo node-llhttp; fi
+		if in_archive libllhttp-dev; then
+			echo libllhttp-dev
+		elif in_archive node-llhttp; then
+			echo node-llhttp
+		else
+			echo "drydock: this release has no llhttp: take Debian 12, Ubuntu 24.04 or a later one" >&2
+			return 1
+		fi
 		;;
 	libclang-rt)
 		version=$(apt-cache depends clang | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)

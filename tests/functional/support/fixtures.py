@@ -5,13 +5,18 @@ import pytest
 from .server import Server
 
 
-@pytest.fixture(scope="session")
-def shared_server(tmp_path_factory):
-    """The one ephemeral server of the session; tests ask for `drydock`, which empties it first."""
-    server = Server(folder=tmp_path_factory.mktemp("shared"))
+def serve(tmp_path_factory, *options):
+    """The body of a `shared_server`: a module that needs options of its own overrides that fixture with one."""
+    server = Server(*options, folder=tmp_path_factory.mktemp("shared"))
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory):
+    """The one ephemeral server of the session; tests ask for `drydock`, which empties it first."""
+    yield from serve(tmp_path_factory)
 
 
 @pytest.fixture

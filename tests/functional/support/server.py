@@ -32,7 +32,8 @@ class Server:
     def __init__(self, *options, folder, data=None, env=None):
         self.options = list(options)
         self.data = Path(data) if data else None
-        self.env = clean_environment(**(env or {}))
+        # TMPDIR: what an ephemeral server that is killed could not remove goes with `folder`.
+        self.env = clean_environment(**({"TMPDIR": str(folder)} | (env or {})))
         self.process = None
         self.port = 0
         self.url = None

@@ -1,5 +1,4 @@
-/* Posting to loops from other threads, and the order in which the application's hooks are called.
- */
+/* Posting to loops from other threads, and when the application's hooks are called. */
 #include "tests/unit/http/toy.h"
 
 #define POSTERS 4

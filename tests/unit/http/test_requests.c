@@ -85,11 +85,11 @@ static void test_pipelined_bodies_in_one_packet(void **state)
 	struct client c = client_open();
 
 	(void)state;
-	client_say(
-	    &c, HEAD("POST", "/echo") "Content-Length: 3\r\n\r\nabc" HEAD("PUT",
-		    "/echo") "Transfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1;x=y\r\nf\r\n0\r\nT: "
-			     "1\r\n\r\n" HEAD("POST",
-				 "/echo") "Content-Length: 0\r\n\r\n" HEAD("GET", "/last") "\r\n");
+	client_say(&c,
+	    HEAD("POST", "/echo") "Content-Length: 3\r\n\r\nabc" HEAD("PUT",
+		"/echo") "Transfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1;x=y\r\nf\r\n0\r\nT: "
+			 "1\r\n\r\n" HEAD("POST", "/echo") "Content-Length: 0\r\n\r\n" HEAD(
+			     "GET", "/last") "\r\n");
 	expect(&c, 200, "abc");
 	expect(&c, 200, "def");
 	expect(&c, 200, "");
@@ -148,8 +148,7 @@ static void test_split_at_every_byte(void **state)
 	client_close(&c);
 }
 
-/* Sends len bytes of the toy pattern, chunked in sizes of 1 to most (0: plain), and checks the sum.
- */
+/* Sends len bytes of the toy pattern, chunked in sizes of 1 to most (0: plain); checks the sum. */
 static void put_and_check(struct client *c, const char *path, size_t len, size_t most)
 {
 	unsigned char *bytes = malloc(len + 1);

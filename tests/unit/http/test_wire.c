@@ -1,12 +1,11 @@
 /*
  * Wire cases: each testdata/http/NAME.txt holds bytes to send and the answers to expect. Every case
- *runs twice: sent at once, and byte by byte.
+ * runs twice: byte by byte, and sent at once.
  *
  *	# a comment
- *	> bytes, with \r \n \t \0 \\ and \xHH; nothing is added at the end of the line
- *	< 400               the status of the next answer, and with a blank behind it the body's
- *first line < closed            the connection ends; without this line, it must still answer a
- *further request
+ *	> bytes       with \r \n \t \0 \\ and \xHH; nothing is added at the end of the line
+ *	< 400         the status of the next answer; behind a blank the beginning of its body
+ *	< closed      the connection ends; without this line, it must still answer a request
  */
 #include "tests/unit/http/toy.h"
 

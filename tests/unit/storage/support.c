@@ -17,11 +17,12 @@ void job_begin(struct fixture *f, struct store_job *job)
 	memset(job, 0, sizeof(*job));
 	job->owner = done;
 	job->arena = arena_alloc(&f->arena, sizeof(*job->arena));
-	arena_init(job->arena); /* its own: the job runs on other threads */
+	arena_init(job->arena);
+	assert_true(f->job_count < COUNT(f->job_arenas));
+	f->job_arenas[f->job_count++] = job->arena;
 	job->done = signal_done;
 }
 
-/* The arena of a job is left to the fixture's end: results are in it. */
 enum error_code job_end(struct store_job *job)
 {
 	sem_wait(job->owner);
@@ -79,6 +80,8 @@ int fixture_teardown(void **state)
 	struct fixture *f = *state;
 	fixture_close(f);
 	nftw(f->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	for (size_t i = 0; i < f->job_count; i++)
+		arena_release(f->job_arenas[i]);
 	arena_release(&f->arena);
 	free(f);
 	return 0;
@@ -106,7 +109,6 @@ enum error_code create_repository(struct fixture *f, const char *name, enum muta
 					       .mutability_filters = slice_str(filters),
 					       .encryption_type = slice_str("AES256")}};
 	enum error_code code = RUN(f, &create, repository_create_submit);
-	arena_release(create.job.arena);
 	return code;
 }
 
@@ -114,7 +116,6 @@ enum error_code delete_repository(struct fixture *f, const char *name, bool forc
 {
 	struct repository_delete del = {.key = key_of(name), .force = force};
 	enum error_code code = RUN(f, &del, repository_delete_submit);
-	arena_release(del.job.arena);
 	return code;
 }
 
@@ -156,7 +157,6 @@ enum error_code finish_upload(struct fixture *f, struct upload *u, const struct 
 {
 	struct upload_finish finish = {.upload = u, .digest = *digest};
 	enum error_code code = RUN(f, &finish, upload_finish_submit);
-	arena_release(finish.job.arena);
 	return code;
 }
 

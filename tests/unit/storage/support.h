@@ -24,6 +24,8 @@ struct fixture {
 	struct store *store;
 	struct store_reader *reader;
 	struct arena arena;
+	struct arena *job_arenas[4096]; /* one each: jobs fill theirs on other threads */
+	size_t job_count;
 	struct repository_key key; /* "team/app", there from the start */
 	int64_t repository_id;
 };

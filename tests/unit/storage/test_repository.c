@@ -20,7 +20,6 @@ static void creates_and_finds(void **state)
 	    .tags = tags,
 	    .tag_count = 2};
 	assert_int_equal(RUN(f, &create, repository_create_submit), ERR_NONE);
-	arena_release(create.job.arena);
 	assert_int_equal(repository_find(f->reader, &key, &f->arena, &found), ERR_NONE);
 	assert_true(found.id == create.repository.id && found.id > 0);
 	assert_true(found.created_ms == create.repository.created_ms && found.created_ms > 0);
@@ -50,7 +49,6 @@ static void refuses_a_second_of_the_name(void **state)
 	assert_int_equal(RUN(f, &again, repository_create_submit), ERR_REPOSITORY_EXISTS);
 	assert_slice(again.job.error.repository, "team/app");
 	assert_slice(again.job.error.registry, "000000000000");
-	arena_release(again.job.arena);
 	/* a name may begin another's */
 	assert_int_equal(create_repository(f, "team", TAGS_MUTABLE, NULL), ERR_NONE);
 }
@@ -104,7 +102,6 @@ static void deletes_empty_ones(void **state)
 	assert_int_equal(RUN(f, &del, repository_delete_submit), ERR_NONE);
 	assert_slice(del.deleted.name, "team/app");
 	assert_slice(del.deleted.encryption_type, "AES256");
-	arena_release(del.job.arena);
 	assert_int_equal(
 	    repository_find(f->reader, &f->key, &f->arena, &found), ERR_REPOSITORY_NOT_FOUND);
 }
@@ -148,7 +145,6 @@ static void emptied_ones_need_no_force(void **state)
 	struct image_delete_item item = {.id = {.tag = slice_str("v1")}};
 	struct image_delete del = {.key = f->key, .items = &item, .count = 1};
 	assert_int_equal(RUN(f, &del, image_delete_submit), ERR_NONE);
-	arena_release(del.job.arena);
 	assert_int_equal(delete_repository(f, "team/app", false), ERR_NONE);
 }
 

@@ -1,0 +1,104 @@
+/* TagResource, UntagResource, ListTagsForResource (ecr-behaviour 2.2): repositories alone have tags. */
+#include "server/ecr/ecr_internal.h"
+
+#include "protocol/names.h"
+
+/* "arn:aws:ecr:us-east-1:000000000000:repository/team/app"; its account is the registry that is meant. */
+static bool parse_arn(struct slice arn, struct slice region, struct repository_key *out)
+{
+	static const struct slice type = SLICE("repository/");
+	struct slice scheme = slice_cut(&arn, ':'), partition = slice_cut(&arn, ':');
+	struct slice service = slice_cut(&arn, ':');
+
+	out->region = slice_cut(&arn, ':');
+	out->account = slice_cut(&arn, ':');
+	if (!slice_is(scheme, "arn") || !slice_is(service, "ecr") ||
+	    !slice_eq(out->region, region) || !account_id_valid(out->account) ||
+	    !slice_is(partition, partition_of_region(region)) || !slice_starts(arn, type))
+		return false;
+	out->name = slice_skip(arn, type.len);
+	return repository_name_valid(out->name);
+}
+
+static bool read_arn(struct call *c)
+{
+	struct repository_key key;
+
+	if (!parse_arn(json_string(ecr_input(c), "resourceArn"), c->region, &key)) {
+		call_fail_parameter(c, "resourceArn", "Invalid ARN");
+		return false;
+	}
+	c->repository = key;
+	c->account = key.account;
+	return true;
+}
+
+static enum http_step done(struct call *c)
+{
+	if (c->error.code != ERR_NONE)
+		return ecr_error(c);
+	ecr_begin(c);
+	return ecr_reply(c);
+}
+
+static enum http_step submit(struct call *c, struct repository_tag *job)
+{
+	job->key = c->repository;
+	call_await(c, &job->job, job, done);
+	repository_tag_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+enum http_step op_tag_resource(struct call *c)
+{
+	struct repository_tag *job = arena_zalloc(c->arena, sizeof(*job));
+
+	if (!read_arn(c) ||
+	    !ecr_read_tags(c, json_member(ecr_input(c), "tags"), &job->put, &job->put_count))
+		return ecr_error(c);
+	return submit(c, job);
+}
+
+enum http_step op_untag_resource(struct call *c)
+{
+	const cJSON *keys = json_member(ecr_input(c), "tagKeys"), *key;
+	struct repository_tag *job = arena_zalloc(c->arena, sizeof(*job));
+	size_t count = (size_t)cJSON_GetArraySize(keys);
+	struct slice *drop = arena_array(c->arena, count + 1, sizeof(*drop));
+
+	if (!read_arn(c))
+		return ecr_error(c);
+	if (count > RESOURCE_TAGS_MAX) {
+		call_fail(c, ERR_TOO_MANY_TAGS)->detail = arena_slicef(c->arena, "%d", RESOURCE_TAGS_MAX);
+		return ecr_error(c);
+	}
+	cJSON_ArrayForEach(key, keys)
+		drop[job->drop_count++] = slice_str(key->valuestring);
+	job->drop = drop;
+	return submit(c, job);
+}
+
+enum http_step op_list_tags_for_resource(struct call *c)
+{
+	struct resource_tag tags[RESOURCE_TAGS_MAX];
+	struct repository found;
+	struct json_writer *w;
+	enum error_code code;
+	size_t count;
+
+	if (!read_arn(c) || !ecr_find_repository(c, &found))
+		return ecr_error(c);
+	code = repository_tags(c->reader, found.id, c->arena, tags, &count);
+	if (code != ERR_NONE)
+		return ecr_fail(c, code);
+	w = ecr_begin(c);
+	json_put_array(w, "tags");
+	for (size_t i = 0; i < count; i++) {
+		json_object(w);
+		json_put_str(w, "Key", tags[i].key);
+		json_put_str(w, "Value", tags[i].value);
+		json_object_end(w);
+	}
+	json_array_end(w);
+	return ecr_reply(c);
+}

@@ -1,0 +1,176 @@
+/* Receiving: from the socket into the head buffer or a loop's buffer, and out of those. See conn.h.
+ */
+#include "server/http/conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD_ROOM_MIN 1024
+
+/* One read from the socket, of *n bytes; the next one is due when the socket says so again. */
+static enum receive_result receive(struct conn *c, void *at, size_t room, size_t *n)
+{
+	ssize_t got;
+
+	if (!c->readable)
+		return RECEIVE_BLOCKED;
+	c->readable = false;
+	got = c->io->read(c, at, room);
+	if (got > 0) {
+		*n = (size_t)got;
+		return RECEIVE_SOME;
+	}
+	if (got == 0)
+		return RECEIVE_END;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? RECEIVE_BLOCKED : RECEIVE_BROKEN;
+}
+
+void receive_done(struct conn *c)
+{
+	if (c->in && c->in->at == c->in->len) {
+		loop_buffer_give(c->loop, c->in);
+		c->in = NULL;
+	}
+}
+
+/* ---- the head ---- */
+
+static void head_buf_resize(struct conn *c, size_t cap)
+{
+	c->head_buf = realloc(c->head_buf, cap);
+	if (!c->head_buf)
+		abort();
+	c->head_cap = cap;
+}
+
+/* Room for more of a head; there is some, as a head that fills head_bytes was refused. */
+static size_t head_room(struct conn *c)
+{
+	size_t max = options_of(c)->head_bytes;
+
+	if (!c->head_buf)
+		head_buf_resize(c, max < HEAD_BUF_BYTES ? max : HEAD_BUF_BYTES);
+	if (c->head_at > 0 && c->head_cap - c->head_len < HEAD_ROOM_MIN) {
+		c->head_len -= c->head_at;
+		memmove(c->head_buf, c->head_buf + c->head_at, c->head_len);
+		c->head_at = 0;
+	}
+	if (c->head_len == c->head_cap)
+		head_buf_resize(c, c->head_cap * 2 < max ? c->head_cap * 2 : max);
+	return c->head_cap - c->head_len;
+}
+
+/* The bytes that came behind a chunked body are the next head's first. */
+static bool head_from_buffer(struct conn *c, size_t room)
+{
+	size_t n;
+
+	if (!c->in)
+		return false;
+	n = c->in->len - c->in->at;
+	n = n < room ? n : room;
+	memcpy(c->head_buf + c->head_len, c->in->bytes + c->in->at, n);
+	c->head_len += n;
+	c->in->at += n;
+	receive_done(c);
+	return true;
+}
+
+enum receive_result receive_head(struct conn *c)
+{
+	enum receive_result result;
+	size_t room, n = 0;
+
+	if (!c->in && !c->readable)
+		return RECEIVE_BLOCKED;
+	room = head_room(c);
+	if (head_from_buffer(c, room))
+		return RECEIVE_SOME;
+	result = receive(c, c->head_buf + c->head_len, room, &n);
+	c->head_len += n;
+	return result;
+}
+
+/* ---- the body ---- */
+
+/* Of a body of known length never more than that. */
+static size_t body_room(const struct conn *c)
+{
+	uint64_t left = (uint64_t)c->req.content_length - c->req.body_bytes;
+
+	return !c->req.chunked && left < LOOP_BUFFER_BYTES ? (size_t)left : LOOP_BUFFER_BYTES;
+}
+
+enum receive_result receive_body(struct conn *c)
+{
+	enum receive_result result = RECEIVE_BLOCKED;
+
+	if (c->readable) {
+		if (!c->in)
+			c->in = loop_buffer_take(c->loop);
+		c->in->at = c->in->len = 0;
+		result = receive(c, c->in->bytes, body_room(c), &c->in->len);
+	}
+	if (result != RECEIVE_SOME)
+		receive_done(c);
+	return result;
+}
+
+enum parse_result receive_parse(struct conn *c, struct slice *piece)
+{
+	enum parse_result result;
+	size_t used;
+
+	if (c->head_at < c->head_len) {
+		result = parse_body(
+		    &c->parser, c->head_buf + c->head_at, c->head_len - c->head_at, &used, piece);
+		c->head_at += used;
+	} else {
+		result = parse_body(
+		    &c->parser, c->in->bytes + c->in->at, c->in->len - c->in->at, &used, piece);
+		c->in->at += used;
+	}
+	c->req.bytes_in += used;
+	c->req.body_bytes += piece->len;
+	c->body_complete = result == PARSE_DONE;
+	return result;
+}
+
+void receive_collect(struct conn *c, struct slice piece)
+{
+	struct http_request *req = &c->req;
+	size_t cap = (size_t)req->content_length;
+
+	if (!c->in && c->body_complete && req->body.len == 0) {
+		req->body = piece;
+		return;
+	}
+	if (req->body.len + piece.len > c->collect_cap) {
+		if (req->chunked) {
+			cap = c->collect_cap ? c->collect_cap * 2 : 4096;
+			cap = cap < req->body.len + piece.len ? req->body.len + piece.len : cap;
+		}
+		c->collect = arena_alloc(req->arena, cap);
+		c->collect_cap = cap;
+		if (req->body.len)
+			memcpy(c->collect, req->body.at, req->body.len);
+	}
+	memcpy(c->collect + req->body.len, piece.at, piece.len);
+	req->body = slice_of(c->collect, req->body.len + piece.len);
+}
+
+enum receive_result receive_nothing(struct conn *c)
+{
+	struct loop_buffer *buffer;
+	enum receive_result result;
+	size_t n = 0;
+
+	if (!c->readable)
+		return RECEIVE_BLOCKED;
+	buffer = loop_buffer_take(c->loop);
+	result = receive(c, buffer->bytes, sizeof(buffer->bytes), &n);
+	loop_buffer_give(c->loop, buffer);
+	c->lingered += n;
+	return result;
+}

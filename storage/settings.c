@@ -1,0 +1,48 @@
+#include "storage/settings.h"
+
+#include "storage/document_rows.h"
+
+static enum error_code read_rules(
+    enum error_code code, struct slice text, struct arena *a, struct replication_rules *out)
+{
+	*out = (struct replication_rules){NULL, 0};
+	if (code == ERR_SETTING_NOT_FOUND)
+		return ERR_NONE;
+	if (code == ERR_NONE)
+		replication_parse(text, a, out);
+	return code;
+}
+
+enum error_code replication_rules(struct store_reader *reader, struct slice account,
+    struct slice region, struct arena *a, struct replication_rules *out)
+{
+	struct document_key key = {account, region, DOCUMENT_REPLICATION, slice_str("")};
+	struct document found = {.text = {0}};
+	enum error_code code = document_get(reader, &key, a, &found);
+
+	return read_rules(code, found.text, a, out);
+}
+
+enum error_code replication_rules_tx(struct store_tx *tx, struct slice account, struct slice region,
+    struct arena *a, struct replication_rules *out)
+{
+	struct document_key key = {account, region, DOCUMENT_REPLICATION, slice_str("")};
+	struct document found = {.text = {0}};
+	enum error_code code = document_row_find(tx->db, &key, a, &found);
+
+	return read_rules(code, found.text, a, out);
+}
+
+bool pull_time_excluded(struct store_reader *reader, struct slice account, struct slice region,
+    struct slice principal)
+{
+	struct document_key key = {account, region, DOCUMENT_EXCLUSION, principal};
+	struct document found;
+	struct arena a;
+	bool excluded;
+
+	arena_init(&a);
+	excluded = principal.at && document_get(reader, &key, &a, &found) == ERR_NONE;
+	arena_release(&a);
+	return excluded;
+}

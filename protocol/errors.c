@@ -147,6 +147,16 @@ static const struct error_entry entries[ERR_COUNT] = {
 	    "'{repository}' in the registry with id '{registry}' do not exist", SAID_BY_ECR},
 	[ERR_IMAGE_REFERENCED] = {"InvalidParameterException", 400, "UNSUPPORTED", 405,
 	    "Requested image referenced by manifest list: [{digests}]", SAID_BY_ECR},
+	[ERR_STORAGE_CLASS_UPDATE] = {"ImageStorageClassUpdateNotSupportedException", 400, "UNSUPPORTED", 405,
+	    "{detail}", SAID_BY_US},
+	[ERR_IMAGE_ARCHIVED] = {"ImageArchivedException", 400, "MANIFEST_UNKNOWN", 404,
+	    "The image with imageId " IMAGE_ID " in " REPOSITORY_TAIL " is archived", SAID_BY_US},
+	[ERR_IMAGE_UNSUPPORTED] = {"UnsupportedImageTypeException", 400, "UNSUPPORTED", 405,
+	    "The image with imageId " IMAGE_ID " in " REPOSITORY_TAIL " is of a type that cannot be scanned",
+	    SAID_BY_US},
+	[ERR_SCAN_NOT_FOUND] = {"ScanNotFoundException", 400, "UNSUPPORTED", 405,
+	    "Image scan does not exist for the image with '" IMAGE_ID "' in the repository with name "
+	    "'{repository}' in the registry with id '{registry}'", SAID_BY_ECR},
 
 	/* layers and uploads */
 	[ERR_BLOB_UNKNOWN] = {"LayersNotFoundException", 400, "BLOB_UNKNOWN", 404,

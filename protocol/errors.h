@@ -71,6 +71,11 @@ enum error_code {
 	ERR_REFERENCED_IMAGES_NOT_FOUND, /* PutImage; {digests} */
 	ERR_IMAGE_REFERENCED,            /* delete of a child; {digests} are the parents */
 
+	ERR_STORAGE_CLASS_UPDATE, /* {detail} is the message */
+	ERR_IMAGE_ARCHIVED,
+	ERR_IMAGE_UNSUPPORTED, /* no image that could be scanned */
+	ERR_SCAN_NOT_FOUND,    /* S8 */
+
 	/* layers and uploads */
 	ERR_BLOB_UNKNOWN,
 	ERR_LAYER_NOT_FOUND, /* GetDownloadUrlForLayer's S12b */

@@ -5,6 +5,8 @@
 #include "protocol/names.h"
 #include "protocol/wildcard.h"
 
+enum { ACTION_MAX = 128 }; /* "ecr:" included */
+
 struct parser {
 	struct arena *arena;
 	const char **why;
@@ -174,7 +176,8 @@ bool policy_action_known(struct slice action)
 
 	if (!action.len && slice_is(service, "*"))
 		return true;
-	if (!slice_eq_nocase(service, slice_str("ecr")) || !action.len)
+	if (!slice_eq_nocase(service, slice_str("ecr")) || !action.len ||
+	    action.len > ACTION_MAX - 4)
 		return false;
 	if (has_wildcard(action))
 		return true;
@@ -327,9 +330,9 @@ bool policy_document_parse(
 
 /* ---- looking at one ---- */
 
-static struct slice lower(struct slice s, char text[128])
+static struct slice lower(struct slice s, char text[ACTION_MAX])
 {
-	size_t len = s.len < 128 ? s.len : 128;
+	size_t len = s.len < ACTION_MAX ? s.len : ACTION_MAX;
 
 	for (size_t i = 0; i < len; i++)
 		text[i] = s.at[i] >= 'A' && s.at[i] <= 'Z' ? (char)(s.at[i] + 32) : s.at[i];
@@ -338,7 +341,7 @@ static struct slice lower(struct slice s, char text[128])
 
 bool policy_statement_has_action(const struct policy_statement *s, struct slice action)
 {
-	char wanted[128], pattern[128];
+	char wanted[ACTION_MAX], pattern[ACTION_MAX];
 	bool found = false;
 
 	for (size_t i = 0; i < s->action_count && !found; i++)

@@ -27,7 +27,7 @@ uint64_t quota_of(const struct quotas *quotas, enum quota which)
 	return quotas->at[which] ? quotas->at[which] : table[which].usual;
 }
 
-bool quota_set(struct quotas *quotas, struct slice text)
+static bool read_one(struct quotas *quotas, struct slice text)
 {
 	struct slice name = slice_cut(&text, '=');
 	unsigned long long n;
@@ -43,6 +43,15 @@ bool quota_set(struct quotas *quotas, struct slice text)
 		return true;
 	}
 	return false;
+}
+
+bool quotas_read(struct quotas *quotas, struct slice text)
+{
+	bool good = text.len > 0;
+
+	while (good && text.len)
+		good = read_one(quotas, slice_cut(&text, ','));
+	return good;
 }
 
 const char *quota_name(size_t index)

@@ -30,8 +30,8 @@ struct quotas {
 };
 
 uint64_t quota_of(const struct quotas *quotas, enum quota which);
-/* "pull-through-cache-rules=3"; false when it names none, or N is 0 or above what the table allows. */
-bool quota_set(struct quotas *quotas, struct slice text);
+/* "lifecycle-rules=3,repositories=2"; false when a name is none, or N is 0 or above what the table allows. */
+bool quotas_read(struct quotas *quotas, struct slice text);
 /* The name of an option; NULL past the last. */
 const char *quota_name(size_t index);
 /* LimitExceededException's message, in the arena. */

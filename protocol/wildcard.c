@@ -1,8 +1,8 @@
 #include "protocol/wildcard.h"
 
 /*
- * What lies between two stars is placed as early as it fits; placing it later could not make a match
- * that the earliest place rules out. So only the last star seen is ever gone back to.
+ * What lies between two stars is placed as early as it fits; placing it later could not make a
+ * match that the earliest place rules out. So only the last star seen is ever gone back to.
  */
 bool wildcard_match(struct slice pattern, struct slice text)
 {

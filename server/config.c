@@ -162,6 +162,11 @@ static bool set_log_format(struct config *c, const char *value)
 	return true;
 }
 
+static bool set_quota(struct config *c, const char *value)
+{
+	return quotas_read(&c->quotas, slice_str(value));
+}
+
 static const struct option options[] = {
     {"listen", "HOST:PORT", set_listen, "an address and port, such as 127.0.0.1:5001",
 	"where to listen (default 127.0.0.1:5001; port 0 picks a free one)"},
@@ -189,6 +194,8 @@ static const struct option options[] = {
     {"log-level", "LEVEL", set_log_level, "error, warn, info or debug",
 	"what to write to standard error: info is one line a request (default)"},
     {"log-format", "FORMAT", set_log_format, "text or json", "how to write it (default text)"},
+    {"quota", "NAME=N", set_quota, "NAME=N, with the name of a quota from README and what it allows",
+	"set one of ECR's quotas, as to meet LimitExceededException early (may be given several times)"},
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -249,8 +256,25 @@ static const struct option *find_option(const char *argument)
 	return NULL;
 }
 
+/*
+ * --data and --ephemeral exclude each other, but the command line wins: the first of them there takes back
+ * what the environment said of the other.
+ */
+static void prefer_argument(struct config *config, const struct option *o, bool *said)
+{
+	if (*said || (o->set != set_data && o->set != set_ephemeral))
+		return;
+	*said = true;
+	if (o->set == set_data)
+		config->ephemeral = false;
+	else if (config->ephemeral)
+		config->data[0] = '\0';
+}
+
 static bool read_arguments(struct config *config, int argc, char **argv, char *why, size_t why_len)
 {
+	bool kept_said = false;
+
 	for (int i = 0; i < argc; i++) {
 		const struct option *o = find_option(argv[i]);
 		const char *equals = strchr(argv[i], '=');
@@ -272,6 +296,7 @@ static bool read_arguments(struct config *config, int argc, char **argv, char *w
 			    o->expects, value);
 			return false;
 		}
+		prefer_argument(config, o, &kept_said);
 	}
 	return true;
 }

@@ -7,6 +7,7 @@
 #ifndef DRYDOCK_SERVER_CONFIG_H
 #define DRYDOCK_SERVER_CONFIG_H
 
+#include "protocol/quotas.h"
 #include "server/quirks.h"
 
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct config {
 	enum auth_mode auth;
 	enum address_form addresses;
 	struct quirks quirks; /* with the profile */
+	struct quotas quotas;
 	char account[13];
 	char region[26];
 	unsigned threads; /* 0: one per core */

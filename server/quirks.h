@@ -1,7 +1,9 @@
 /*
- * Quirks: where Amazon ECR's registry does something else than the OCI distribution-spec asks for or
- * leaves free. One table (quirks.c) says of each where that is known from, and whether it is in force in
- * --profile ecr and --profile oci; --quirk NAME=on|off switches one by itself, whatever the profile.
+ * Quirks: where Amazon ECR's registry does something else than the OCI distribution-spec asks for
+ * or leaves free. One table (quirks.c) says of each where that is known from, and whether it is in
+ * force in
+ * --profile ecr and --profile oci; --quirk NAME=on|off switches one by itself, whatever the
+ * profile.
  *
  * Set up once at start, constant afterwards; any thread may ask.
  */
@@ -45,7 +47,8 @@ struct quirks {
 };
 
 bool quirk_on(const struct quirks *quirks, enum quirk quirk);
-/* Switches quirks, "NAME=on" or "NAME=off", several with commas between; false when it is something else. */
+/* Switches quirks, "NAME=on" or "NAME=off", several with commas between; false when it is something
+ * else. */
 bool quirks_switch(struct quirks *quirks, const char *list);
 /* Walks the table, for tests and documentation: NULL past the last. */
 const struct quirk_entry *quirk_entry_at(size_t index);

@@ -84,7 +84,8 @@ static void announce(const struct app *app)
 static int serve(const struct config *config)
 {
 	struct store_options options = {.path = config->ephemeral ? NULL : config->data,
-	    .ephemeral = config->ephemeral};
+	    .ephemeral = config->ephemeral,
+	    .quotas = config->quotas};
 	struct err err = {""};
 	struct store *store;
 	struct app app;

@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-/* A blob's time of last use is renewed when it is older than this: the collector's grace is far longer. */
+/* A blob's time of last use is renewed when it is older than this: the collector's grace is far
+ * longer. */
 #define TOUCH_AFTER_MS (5 * 60 * 1000LL)
 
 struct blob_touch {

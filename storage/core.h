@@ -1,8 +1,9 @@
 /*
  * What a struct store is made of. Storage-internal.
  *
- * Threads: the writer (writer.h), the flusher (flusher.h), some workers (worker.h), and the callers' own
- * with a reader each. What they share is in the parts' own locks and in the atomics here.
+ * Threads: the writer (writer.h), the flusher (flusher.h), some workers (worker.h), and the
+ * callers' own with a reader each. What they share is in the parts' own locks and in the atomics
+ * here.
  */
 #ifndef DRYDOCK_STORAGE_CORE_H
 #define DRYDOCK_STORAGE_CORE_H
@@ -32,9 +33,9 @@ struct store {
 	pthread_cond_t count_zero;
 	size_t count;
 	atomic_bool closing;
-	atomic_bool broken;        /* the last commit or flush failed */
-	atomic_bool log_suspect;   /* a flush of the log failed: checkpoint before going on */
-	_Atomic int checkpoint;    /* enum checkpoint_state */
+	atomic_bool broken;          /* the last commit or flush failed */
+	atomic_bool log_suspect;     /* a flush of the log failed: checkpoint before going on */
+	_Atomic int checkpoint;      /* enum checkpoint_state */
 	_Atomic uint64_t generation; /* of the content: a reset begins a new one */
 	_Atomic uint64_t pulls[PULL_SLOTS]; /* image pulls noted lately (image_note_pull) */
 };
@@ -56,10 +57,11 @@ void upload_file_remove(struct store *store, const uint8_t id[16]);
 void uploads_expire(struct store *store);
 
 /*
- * From the writer after a commit, to keep the log short: a short one is written over and over in the page
- * cache, where one that grows costs twice as much a byte. A worker copies it into the database beside the
- * writer, but under steady writes never reaches its end, where alone it can start anew; so when the
- * worker is through, the writer copies what little came meanwhile between two transactions.
+ * From the writer after a commit, to keep the log short: a short one is written over and over in
+ * the page cache, where one that grows takes new pages all the time. A worker copies it into the
+ * database beside the writer, but under steady writes never reaches its end, where alone it can
+ * start anew; so when the worker is through, the writer copies what little came meanwhile between
+ * two transactions.
  */
 void store_tend_log(struct store *store);
 

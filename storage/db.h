@@ -1,10 +1,10 @@
 /*
  * A connection to the database and its prepared statements.
  *
- * Storage-internal; a connection belongs to one thread at a time. A statement from db_query is ready to
- * be bound and stepped; it must be given back with db_done before the function that asked for it returns
- * (a statement left unfinished holds its read transaction open, and with it the log). What is bound is
- * not copied and must outlive db_done.
+ * Storage-internal; a connection belongs to one thread at a time. A statement from db_query is
+ * ready to be bound and stepped; it must be given back with db_done before the function that asked
+ * for it returns (a statement left unfinished holds its read transaction open, and with it the
+ * log). What is bound is not copied and must outlive db_done.
  *
  *	sqlite3_stmt *q = db_query(db, Q_TAG_FIND);
  *	bind_int(q, 1, repository_id);
@@ -33,7 +33,8 @@ struct db {
 
 enum db_role { DB_WRITER, DB_READER, DB_CHECKPOINTER };
 
-/* Opens path (made when absent by the writer only). False: db_cause says why, db_close still due. */
+/* Opens path (made when absent by the writer only). False: db_cause says why, db_close still due.
+ */
 bool db_open(struct db *db, const char *path, enum db_role role, bool ephemeral);
 /* Closes; safe on a zeroed struct and after a failed open. */
 void db_close(struct db *db);

@@ -51,7 +51,8 @@ static bool lock_refused(struct files *f, struct err *err)
 	ssize_t len = pread(f->lock, pid, sizeof(pid) - 1, 0);
 	pid[len > 0 ? strcspn(pid, "\n") : 0] = '\0';
 	snprintf(err->text, sizeof(err->text),
-	    "the data folder %.300s is in use by another drydock (pid %s): stop it, or choose another "
+	    "the data folder %.300s is in use by another drydock (pid %s): stop it, or choose "
+	    "another "
 	    "with --data",
 	    f->path, *pid ? pid : "unknown");
 	return false;
@@ -61,17 +62,18 @@ static bool take_lock(struct files *f, struct err *err)
 {
 	f->lock = openat(f->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (f->lock < 0)
-		return say(err, "the data folder %.300s cannot be written: %s", f->path,
-		    strerror(errno));
+		return say(
+		    err, "the data folder %.300s cannot be written: %s", f->path, strerror(errno));
 	if (flock(f->lock, LOCK_EX | LOCK_NB) != 0)
-		return errno == EWOULDBLOCK ? lock_refused(f, err)
-					    : say(err, "the data folder %.300s cannot be locked: %s",
-						  f->path, strerror(errno));
+		return errno == EWOULDBLOCK
+		    ? lock_refused(f, err)
+		    : say(err, "the data folder %.300s cannot be locked: %s", f->path,
+			  strerror(errno));
 	char pid[24];
 	int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
 	if (ftruncate(f->lock, 0) != 0 || pwrite(f->lock, pid, (size_t)len, 0) != len)
-		return say(err, "the data folder %.300s cannot be written: %s", f->path,
-		    strerror(errno));
+		return say(
+		    err, "the data folder %.300s cannot be written: %s", f->path, strerror(errno));
 	return true;
 }
 
@@ -92,21 +94,24 @@ bool files_open(struct files *f, const char *path, struct err *err)
 	if (path)
 		snprintf(f->path, sizeof(f->path), "%s", path);
 	if (!made)
-		return say(err, "the data folder %.300s cannot be made: %s (choose another with --data)",
+		return say(err,
+		    "the data folder %.300s cannot be made: %s (choose another with --data)",
 		    f->path, strerror(errno));
 	f->folder = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->folder < 0)
-		return say(err, "the data folder %.300s cannot be opened: %s (choose another with --data)",
+		return say(err,
+		    "the data folder %.300s cannot be opened: %s (choose another with --data)",
 		    f->path, strerror(errno));
 	if (!take_lock(f, err))
 		return false;
-	/* the database holds the key of tokens: made here, so that its mode is not SQLite's choice */
+	/* the database holds the key of tokens: made here, so that its mode is not SQLite's choice
+	 */
 	int database = openat(f->folder, "drydock.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (database >= 0)
 		close(database);
 	if (database < 0 || !make_folders(f))
-		return say(err, "the data folder %.300s cannot be written: %s", f->path,
-		    strerror(errno));
+		return say(
+		    err, "the data folder %.300s cannot be written: %s", f->path, strerror(errno));
 	return true;
 }
 

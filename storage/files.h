@@ -1,9 +1,9 @@
 /*
  * The data folder: its lock, and the files in it.
  *
- * Storage-internal; any thread may call. Paths are relative to the folder's descriptor. A blob's file is
- * linked into place, and unlinked or set aside, on the writer thread only, so that a name never
- * changes under a decision that the writer's transaction has taken.
+ * Storage-internal; any thread may call. Paths are relative to the folder's descriptor. A blob's
+ * file is linked into place, and unlinked or set aside, on the writer thread only, so that a name
+ * never changes under a decision that the writer's transaction has taken.
  *
  * Functions that answer int answer 0 or an errno.
  */
@@ -38,8 +38,8 @@ void files_upload_name(const uint8_t id[16], char name[FILE_NAME_MAX]);
 /* Makes an upload's file (or opens it) for writing; -1 and errno. */
 int files_open_upload(struct files *f, const uint8_t id[16], bool create);
 /*
- * Gives the upload's bytes the blob's name too. A file that has it already makes way: no row says that it
- * is whole.
+ * Gives the upload's bytes the blob's name too. A file that has it already makes way: no row says
+ * that it is whole.
  */
 int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest);
 /* -1 and errno. */
@@ -50,8 +50,7 @@ int files_flush_blob(struct files *f, const struct digest *digest);
 int files_hash(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out);
 void files_remove(struct files *f, const char *name);
 /* Calls back for every upload's file. */
-void files_each_upload(
-    struct files *f, void (*each)(void *arg, const uint8_t id[16]), void *arg);
+void files_each_upload(struct files *f, void (*each)(void *arg, const uint8_t id[16]), void *arg);
 
 /* Sets blobs/ and uploads/ aside as a whole, to be removed at leisure, and makes new ones. */
 int files_clear(struct files *f);

@@ -1,13 +1,13 @@
 /*
  * The flusher: one thread that puts the database's log on disk.
  *
- * A commit only writes the log (synchronous=NORMAL); this is what makes it durable: one fdatasync of the
- * log covers every commit before it, and the writer goes on committing meanwhile. SQLite would do the
- * same with synchronous=FULL, but inside the commit and with the writer waiting.
+ * A commit only writes the log (synchronous=NORMAL); this is what makes it durable: one fdatasync
+ * of the log covers every commit before it, and the writer goes on committing meanwhile. SQLite
+ * would do the same with synchronous=FULL, but inside the commit and with the writer waiting.
  *
- * The kernel reports a failed write-back once and then forgets the pages were dirty, so a later flush of
- * the log proves nothing. After a failure the writer therefore has the log copied into the database and
- * that flushed (a truncating checkpoint) before it runs anything else.
+ * The kernel reports a failed write-back once and then forgets the pages were dirty, so a later
+ * flush of the log proves nothing. After a failure the writer therefore has the log copied into the
+ * database and that flushed (a truncating checkpoint) before it runs anything else.
  */
 #ifndef DRYDOCK_STORAGE_FLUSHER_H
 #define DRYDOCK_STORAGE_FLUSHER_H

@@ -28,6 +28,10 @@ static void read_image(sqlite3_stmt *q, struct arena *a, struct image *out)
 	out->pushed_ms = sqlite3_column_int64(q, 6);
 	out->pulled_ms = sqlite3_column_int64(q, 7);
 	column_digest(q, 8, &out->subject);
+	out->status = (enum image_status)(sqlite3_column_int(q, 2) >> 1);
+	out->archived_ms = sqlite3_column_int64(q, 11);
+	out->activated_ms = sqlite3_column_int64(q, 12);
+	out->scanned_ms = sqlite3_column_int64(q, 13);
 	read_tags(q, a, out);
 }
 
@@ -60,8 +64,8 @@ static enum db_query manifest_query(bool by_tag, bool with_bytes)
 	return by_tag ? Q_MANIFEST_STAT_TAG : Q_MANIFEST_STAT_DIGEST;
 }
 
-static void read_manifest(sqlite3_stmt *q, bool with_bytes, struct arena *a,
-    struct stored_manifest *out)
+static void read_manifest(
+    sqlite3_stmt *q, bool with_bytes, struct arena *a, struct stored_manifest *out)
 {
 	out->image_id = sqlite3_column_int64(q, 0);
 	column_digest(q, 1, &out->digest);
@@ -90,21 +94,41 @@ enum error_code manifest_read(struct store_reader *reader, const struct reposito
 		return row_missing(&reader->db, key, ERR_MANIFEST_UNKNOWN);
 	if (step != SQLITE_ROW)
 		return db_failure(&reader->db);
-	bool other = by_tag && id->digest.algorithm != DIGEST_NONE &&
-	    !digest_eq(&id->digest, &out->digest);
+	bool other =
+	    by_tag && id->digest.algorithm != DIGEST_NONE && !digest_eq(&id->digest, &out->digest);
 	return other ? ERR_MANIFEST_UNKNOWN : ERR_NONE;
+}
+
+/* The listing of a few places (image_rows.h), merged; -1 stands for none. */
+static sqlite3_stmt *list_merged(struct store_reader *reader, struct image_filter filter)
+{
+	sqlite3_stmt *q = db_query(&reader->db, Q_IMAGE_LIST_ALL);
+	for (int place = 0; place < 2 * IMAGE_STATUS_COUNT; place++) {
+		bool tags = filter.tags == TAG_STATUS_ANY ||
+		    (filter.tags == TAG_STATUS_TAGGED) == (place % 2 == 1);
+		bool status = filter.status == IMAGE_ANY_STATUS || (int)filter.status == place / 2;
+		bind_int(q, 3 + place, tags && status ? place : -1);
+	}
+	return q;
 }
 
 /* A listing from (and with) the digest of after on. */
 static sqlite3_stmt *list_from(struct store_reader *reader, int64_t repository_id,
-    enum tag_status status, const struct digest *after)
+    struct image_filter filter, const struct digest *after)
 {
-	bool any = status == TAG_STATUS_ANY;
-	int from = any ? 2 : 3;
-	sqlite3_stmt *q = db_query(&reader->db, any ? Q_IMAGE_LIST_ANY : Q_IMAGE_LIST);
+	bool any_tags = filter.tags == TAG_STATUS_ANY;
+	int from = 2;
+	sqlite3_stmt *q;
+	if (filter.status != IMAGE_ANY_STATUS && !any_tags) {
+		q = db_query(&reader->db, Q_IMAGE_LIST);
+		bind_int(q, 2, (int)filter.status * 2 + (filter.tags == TAG_STATUS_TAGGED));
+		from = 3;
+	} else if (filter.status == IMAGE_ACTIVE) {
+		q = db_query(&reader->db, Q_IMAGE_LIST_ANY);
+	} else {
+		q = list_merged(reader, filter);
+	}
 	bind_int(q, 1, repository_id);
-	if (!any)
-		bind_int(q, 2, status == TAG_STATUS_TAGGED);
 	if (after && after->algorithm != DIGEST_NONE)
 		bind_digest(q, from, after);
 	else
@@ -118,11 +142,11 @@ static bool is_digest(sqlite3_stmt *q, const struct digest *digest)
 	return digest && column_digest(q, 1, &at) && digest_eq(&at, digest);
 }
 
-enum error_code image_list(struct store_reader *reader, int64_t repository_id,
-    enum tag_status status, const struct digest *after, size_t limit, struct arena *a,
+enum error_code image_list_filtered(struct store_reader *reader, int64_t repository_id,
+    struct image_filter filter, const struct digest *after, size_t limit, struct arena *a,
     struct image_page *out)
 {
-	sqlite3_stmt *q = list_from(reader, repository_id, status, after);
+	sqlite3_stmt *q = list_from(reader, repository_id, filter, after);
 	*out = (struct image_page){.at = arena_array(a, limit, sizeof(*out->at))};
 	int step = db_step(&reader->db, q);
 	if (step == SQLITE_ROW && is_digest(q, after))
@@ -160,12 +184,11 @@ static bool add_pairs(sqlite3_stmt *q, const struct image_id *after, size_t limi
 	return true;
 }
 
-enum error_code image_id_list(struct store_reader *reader, int64_t repository_id,
-    enum tag_status status, const struct image_id *after, size_t limit, struct arena *a,
+enum error_code image_id_list_filtered(struct store_reader *reader, int64_t repository_id,
+    struct image_filter filter, const struct image_id *after, size_t limit, struct arena *a,
     struct image_id_page *out)
 {
-	sqlite3_stmt *q =
-	    list_from(reader, repository_id, status, after ? &after->digest : NULL);
+	sqlite3_stmt *q = list_from(reader, repository_id, filter, after ? &after->digest : NULL);
 	*out = (struct image_id_page){.at = arena_array(a, limit, sizeof(*out->at))};
 	int step;
 	while ((step = db_step(&reader->db, q)) == SQLITE_ROW) {
@@ -175,6 +198,22 @@ enum error_code image_id_list(struct store_reader *reader, int64_t repository_id
 	db_done(q);
 	out->more = step == SQLITE_ROW;
 	return step == SQLITE_ROW || step == SQLITE_DONE ? ERR_NONE : db_failure(&reader->db);
+}
+
+enum error_code image_list(struct store_reader *reader, int64_t repository_id,
+    enum tag_status status, const struct digest *after, size_t limit, struct arena *a,
+    struct image_page *out)
+{
+	struct image_filter active = {status, IMAGE_ACTIVE};
+	return image_list_filtered(reader, repository_id, active, after, limit, a, out);
+}
+
+enum error_code image_id_list(struct store_reader *reader, int64_t repository_id,
+    enum tag_status status, const struct image_id *after, size_t limit, struct arena *a,
+    struct image_id_page *out)
+{
+	struct image_filter active = {status, IMAGE_ACTIVE};
+	return image_id_list_filtered(reader, repository_id, active, after, limit, a, out);
 }
 
 enum error_code tag_list(struct store_reader *reader, int64_t repository_id, struct slice after,
@@ -216,8 +255,8 @@ static void pull_run(struct store_tx *tx, struct store_job *job)
 }
 
 /*
- * Thousands of pulls a second may find the same old time before the first note of it is committed: the
- * images noted lately are remembered, with their day, in a small table that may forget.
+ * Thousands of pulls a second may find the same old time before the first note of it is committed:
+ * the images noted lately are remembered, with their day, in a small table that may forget.
  */
 static bool noted(struct store *store, int64_t image_id, int64_t now)
 {

@@ -10,6 +10,15 @@
 #include "protocol/manifest.h"
 #include "storage/blob.h"
 
+/* Written to disk: a number is never given a new meaning. */
+enum image_status {
+	IMAGE_ACTIVE = 0,
+	IMAGE_ARCHIVED = 1,
+	IMAGE_ACTIVATING = 2, /* on its way out of the archive: still not to be pulled */
+	IMAGE_STATUS_COUNT,
+	IMAGE_ANY_STATUS = IMAGE_STATUS_COUNT, /* of filters */
+};
+
 struct image {
 	int64_t id;
 	struct digest digest;
@@ -18,6 +27,9 @@ struct image {
 	uint64_t size_bytes;        /* layers' sum; of an index the largest child's (ECR DescribeImages) */
 	int64_t pushed_ms;
 	int64_t pulled_ms; /* lastRecordedPullTime, 0: never */
+	enum image_status status;
+	int64_t archived_ms, activated_ms; /* lastArchivedAt, lastActivatedAt; 0: never */
+	int64_t scanned_ms;                /* of the last scan, 0: never */
 	struct digest subject; /* DIGEST_NONE when none */
 	struct slice *tags;    /* in bytewise order */
 	size_t tag_count;
@@ -31,7 +43,7 @@ struct image_id {
 
 enum tag_status { TAG_STATUS_ANY, TAG_STATUS_TAGGED, TAG_STATUS_UNTAGGED };
 
-/* One image with its tags. ERR_IMAGE_NOT_FOUND. */
+/* One image with its tags, whatever its status. ERR_IMAGE_NOT_FOUND. */
 enum error_code image_find(struct store_reader *reader, int64_t repository_id,
     const struct image_id *id, struct arena *a, struct image *out);
 
@@ -45,7 +57,7 @@ struct stored_manifest {
 	struct slice bytes; /* absent when only its size was asked for */
 	uint64_t size;
 };
-/* The registry's read. ERR_REPOSITORY_NOT_FOUND, ERR_MANIFEST_UNKNOWN. */
+/* The registry's read, of ACTIVE images only. ERR_REPOSITORY_NOT_FOUND, ERR_MANIFEST_UNKNOWN. */
 enum error_code manifest_read(struct store_reader *reader, const struct repository_key *key,
     const struct image_id *id, bool with_bytes, struct arena *a, struct stored_manifest *out);
 
@@ -57,6 +69,14 @@ struct image_page {
 };
 enum error_code image_list(struct store_reader *reader, int64_t repository_id,
     enum tag_status status, const struct digest *after, size_t limit, struct arena *a,
+    struct image_page *out);
+/* The same for other than ACTIVE images. */
+struct image_filter {
+	enum tag_status tags;
+	enum image_status status;
+};
+enum error_code image_list_filtered(struct store_reader *reader, int64_t repository_id,
+    struct image_filter filter, const struct digest *after, size_t limit, struct arena *a,
     struct image_page *out);
 
 /*
@@ -70,6 +90,10 @@ struct image_id_page {
 };
 enum error_code image_id_list(struct store_reader *reader, int64_t repository_id,
     enum tag_status status, const struct image_id *after, size_t limit, struct arena *a,
+    struct image_id_page *out);
+
+enum error_code image_id_list_filtered(struct store_reader *reader, int64_t repository_id,
+    struct image_filter filter, const struct image_id *after, size_t limit, struct arena *a,
     struct image_id_page *out);
 
 /* A page of tags in bytewise order, those after `after` (absent: from the first). */

@@ -188,7 +188,7 @@ static bool find_image(struct put_state *s)
 		return false;
 	for (size_t i = 0; i < put->tag_count; i++)
 		s->new_tags += !s->exists || !tags_have(s->row.tags, put->tags[i]);
-	if (s->exists && s->new_tags == 0 && put->refuse_same) {
+	if (s->exists && s->new_tags == 0 && put->refuse_same && s->row.status == IMAGE_ACTIVE) {
 		refuse(s, ERR_IMAGE_EXISTS);
 		return false;
 	}
@@ -385,6 +385,14 @@ static bool tag_old_image(struct put_state *s)
 	return true;
 }
 
+/* An archived image that is pushed again is back at once. */
+static bool restore_image(struct put_state *s)
+{
+	return s->row.status == IMAGE_ACTIVE ||
+	    image_row_move(s->tx, &s->put->job, &s->row, IMAGE_ACTIVE,
+		clock_now_ms(&s->tx->store->clock));
+}
+
 static void put_run(struct store_tx *tx, struct store_job *job)
 {
 	struct image_put *put = (struct image_put *)job;
@@ -393,10 +401,10 @@ static void put_run(struct store_tx *tx, struct store_job *job)
 	if (!find_repository(&s) || !find_references(&s) || !find_image(&s) || !check_tags(&s) ||
 	    !check_limits(&s))
 		return;
-	if (s.exists)
-		tag_old_image(&s);
-	else
+	if (!s.exists)
 		write_new_image(&s);
+	else if (restore_image(&s))
+		tag_old_image(&s);
 }
 
 void image_put_submit(struct store *store, struct image_put *put)

@@ -52,6 +52,17 @@ struct slice tags_without(struct slice tags, struct slice name, struct arena *a)
 	return slice_of(all, tags.len - name.len - 1);
 }
 
+int image_row_place(const struct image_row *row)
+{
+	return (int)row->status * 2 + row->tagged;
+}
+
+void image_row_set_place(struct image_row *row, int place)
+{
+	row->tagged = place & 1;
+	row->status = (enum image_status)(place >> 1);
+}
+
 enum error_code image_row_find(struct store_tx *tx, struct store_job *job, int64_t repository_id,
     const struct digest *digest, struct image_row *out)
 {
@@ -63,7 +74,11 @@ enum error_code image_row_find(struct store_tx *tx, struct store_job *job, int64
 		out->repository_id = repository_id;
 		out->id = sqlite3_column_int64(q, 0);
 		out->digest = *digest;
-		out->tagged = sqlite3_column_int(q, 2) != 0;
+		image_row_set_place(out, sqlite3_column_int(q, 2));
+		out->media_type = column_dup(q, 3, job->arena);
+		out->artifact_type = column_dup(q, 4, job->arena);
+		column_digest(q, 8, &out->subject);
+		out->scanned_ms = sqlite3_column_int64(q, 13);
 		out->tag_count = (size_t)sqlite3_column_int64(q, 9);
 		out->tags = column_dup(q, 10, job->arena);
 	}
@@ -100,9 +115,9 @@ static bool write_tags(struct store_tx *tx, struct store_job *job, struct image_
 {
 	sqlite3_stmt *q = db_query(tx->db, Q_IMAGE_TAGS);
 	bind_int(q, 1, row->repository_id);
-	bind_int(q, 2, row->tagged);
+	bind_int(q, 2, image_row_place(row));
 	bind_digest(q, 3, &row->digest);
-	bind_int(q, 4, count > 0);
+	bind_int(q, 4, (int)row->status * 2 + (count > 0));
 	bind_int(q, 5, (int64_t)count);
 	bind_blob(q, 6, tags.at, tags.len);
 	if (!tx_exec(tx, job, q))
@@ -137,6 +152,60 @@ bool image_row_remove_tag(
 	bind_int(q, 1, row->repository_id);
 	bind_text(q, 2, tag);
 	return tx_exec(tx, job, q);
+}
+
+/* Its row in archive, where it has one exactly while it is not ACTIVE. */
+static bool note_archived(
+    struct store_tx *tx, struct store_job *job, const struct image_row *row, int64_t due_ms)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_ARCHIVE_PUT);
+	bind_int(q, 1, row->id);
+	bind_int(q, 2, row->repository_id);
+	bind_digest(q, 3, &row->digest);
+	bind_int(q, 4, due_ms);
+	return tx_exec(tx, job, q);
+}
+
+static bool forget_archived(struct store_tx *tx, struct store_job *job, int64_t image_id)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_ARCHIVE_DROP);
+	bind_int(q, 1, image_id);
+	return tx_exec(tx, job, q);
+}
+
+/* NULL stands for: as it was. */
+static void bind_time(sqlite3_stmt *q, int at, bool given, int64_t when_ms)
+{
+	if (given)
+		bind_int(q, at, when_ms);
+	else
+		bind_text(q, at, slice_of(NULL, 0));
+}
+
+bool image_row_move(struct store_tx *tx, struct store_job *job, struct image_row *row,
+    enum image_status to, int64_t when_ms)
+{
+	int from = image_row_place(row);
+	sqlite3_stmt *q = db_query(tx->db, Q_IMAGE_MOVE);
+	row->status = to;
+	bind_int(q, 1, row->repository_id);
+	bind_int(q, 2, from);
+	bind_digest(q, 3, &row->digest);
+	bind_int(q, 4, image_row_place(row));
+	bind_int(q, 5, to);
+	bind_time(q, 6, to == IMAGE_ARCHIVED, when_ms);
+	bind_time(q, 7, to == IMAGE_ACTIVE, when_ms);
+	if (!tx_exec(tx, job, q))
+		return false;
+	return to == IMAGE_ACTIVE ? forget_archived(tx, job, row->id)
+				  : note_archived(
+					tx, job, row, to == IMAGE_ACTIVATING ? when_ms : 0);
+}
+
+/* What other tables say of an image that goes. */
+static bool drop_beside(struct store_tx *tx, struct store_job *job, const struct image_row *row)
+{
+	return row->status == IMAGE_ACTIVE || forget_archived(tx, job, row->id);
 }
 
 /* The blob ids listed in the row of its manifest no longer count as referred to by it. */
@@ -177,9 +246,9 @@ bool image_row_drop(struct store_tx *tx, struct store_job *job, const struct ima
 		return false;
 	q = db_query(tx->db, Q_IMAGE_DROP);
 	bind_int(q, 1, row->repository_id);
-	bind_int(q, 2, row->tagged);
+	bind_int(q, 2, image_row_place(row));
 	bind_digest(q, 3, &row->digest);
-	return tx_exec(tx, job, q);
+	return tx_exec(tx, job, q) && drop_beside(tx, job, row);
 }
 
 bool image_count_add(struct store_tx *tx, struct store_job *job, int64_t repository_id, int by)

@@ -1,8 +1,14 @@
 /*
  * The rows an image consists of, as the writer's jobs change them. Storage-internal.
  *
- * An image's row keeps its tags in bytewise order, each followed by a NUL, and says whether it has any in its
- * key (tagged); the tag table says the same the other way round. Both change here only, together.
+ * The key's column `tagged` says the image's status too: 0 and 1 are an ACTIVE image without and
+ * with tags, 2 and 3 an ARCHIVED, 4 and 5 an ACTIVATING one. So what is not ACTIVE is out of the
+ * way of all that is about images to be pulled, and each status can be listed from any digest on
+ * without passing over others.
+ *
+ * An image's row keeps its tags in bytewise order, each followed by a NUL, and says whether it has
+ * any in its key (tagged); the tag table says the same the other way round. Both change here only,
+ * together.
  */
 #ifndef DRYDOCK_STORAGE_IMAGE_ROWS_H
 #define DRYDOCK_STORAGE_IMAGE_ROWS_H
@@ -14,6 +20,10 @@ struct image_row {
 	int64_t repository_id, id;
 	struct digest digest;
 	bool tagged;
+	enum image_status status;
+	struct digest subject;
+	struct slice artifact_type, media_type; /* in the arena */
+	int64_t scanned_ms;
 	size_t tag_count;
 	struct slice tags; /* in the arena */
 };
@@ -31,9 +41,19 @@ bool image_row_add_tag(
 bool image_row_remove_tag(
     struct store_tx *tx, struct store_job *job, struct image_row *row, struct slice tag);
 
+/* The value of `tagged`, and what one says. */
+int image_row_place(const struct image_row *row);
+void image_row_set_place(struct image_row *row, int place);
 /*
- * Removes the row, its manifest and what it refers to; not its rows in tag and not the repository's count.
- * False when the job has failed.
+ * Gives it another status; *row follows. when_ms: since when it is ARCHIVED or ACTIVE, or when it
+ * will no longer be ACTIVATING. False when the job has failed.
+ */
+bool image_row_move(struct store_tx *tx, struct store_job *job, struct image_row *row,
+    enum image_status to, int64_t when_ms);
+
+/*
+ * Removes the row, its manifest and what it refers to; not its rows in tag and not the repository's
+ * count. False when the job has failed.
  */
 bool image_row_drop(struct store_tx *tx, struct store_job *job, const struct image_row *row);
 /* Adds to the repository's count of images. */

@@ -7,9 +7,9 @@
 #include "storage/db.h"
 
 #define META_TOKEN_KEY "token_key"
-#define META_BOOT_ID "boot_id"                 /* of the machine, when the folder was last opened */
-#define META_CLOCK_OFFSET "clock_offset_ms"    /* int64_t */
-#define META_FILES_TO_CLEAR "files_to_clear"   /* there while a reset has yet to remove the files */
+#define META_BOOT_ID "boot_id"               /* of the machine, when the folder was last opened */
+#define META_CLOCK_OFFSET "clock_offset_ms"  /* int64_t */
+#define META_FILES_TO_CLEAR "files_to_clear" /* there while a reset has yet to remove the files */
 
 /* The value's length when it is there and fits, else 0. */
 size_t meta_get(struct db *db, const char *key, void *value, size_t max);

@@ -35,7 +35,7 @@ static int purge_images(struct store_tx *tx, struct store_job *job, int64_t repo
 		rows[count].repository_id = repository_id;
 		column_digest(q, 0, &rows[count].digest);
 		rows[count].id = sqlite3_column_int64(q, 1);
-		rows[count++].tagged = sqlite3_column_int(q, 2) != 0;
+		image_row_set_place(&rows[count++], sqlite3_column_int(q, 2));
 	}
 	db_done(q);
 	for (int i = 0; i < count; i++) {

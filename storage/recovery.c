@@ -85,8 +85,8 @@ static bool verify_one(struct store *store, const struct digest *digest, uint64_
 
 /*
  * Blobs not known to be on disk. When only the process died, the page cache is whole and they are
- * flushed in the background. When the machine did, their bytes may be gone: they are hashed, and dropped
- * when they are not what their name says. (No image names such a blob.)
+ * flushed in the background. When the machine did, their bytes may be gone: they are hashed, and
+ * dropped when they are not what their name says. (No image names such a blob.)
  */
 static bool recover_blobs(struct store *store, bool cache_whole)
 {

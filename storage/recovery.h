@@ -1,7 +1,8 @@
 /*
  * What store_open mends after a process, or the machine, that stopped half way. Storage-internal.
  *
- * Its cost is that of what was in flight: unflushed blobs, open uploads, a reset or deletion under way.
+ * Its cost is that of what was in flight: unflushed blobs, open uploads, a reset or deletion under
+ * way.
  */
 #ifndef DRYDOCK_STORAGE_RECOVERY_H
 #define DRYDOCK_STORAGE_RECOVERY_H

@@ -35,14 +35,20 @@ static void read_row(sqlite3_stmt *q, struct arena *a, struct referrer *out)
 	out->media_type = column_dup(q, 1, a);
 	out->artifact_type = column_dup(q, 2, a);
 	out->size = (uint64_t)sqlite3_column_int64(q, 3);
+	out->status = (enum image_status)sqlite3_column_int(q, 5);
 	out->annotations = read_annotations(q, a);
 }
 
 static sqlite3_stmt *list_from(
     struct store_reader *reader, int64_t repository_id, const struct referrer_query *query)
 {
-	sqlite3_stmt *q = db_query(&reader->db, Q_REFERRER_LIST);
+	bool all = query->status == IMAGE_ANY_STATUS;
+	sqlite3_stmt *q = db_query(&reader->db, all ? Q_REFERRER_LIST_ALL : Q_REFERRER_LIST);
 
+	if (!all) {
+		bind_int(q, 4, (int)query->status * 2);
+		bind_int(q, 5, (int)query->status * 2 + 1);
+	}
 	bind_int(q, 1, repository_id);
 	bind_digest(q, 2, &query->subject);
 	if (query->after.algorithm != DIGEST_NONE)

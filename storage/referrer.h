@@ -1,8 +1,8 @@
 /*
  * Referrers: the images of a repository whose manifest has a given `subject`.
  *
- * OCI distribution-spec "Listing Referrers"; the ECR API's ListImageReferrers. The subject itself need not
- * be there.
+ * OCI distribution-spec "Listing Referrers"; the ECR API's ListImageReferrers. The subject itself
+ * need not be there.
  */
 #ifndef DRYDOCK_STORAGE_REFERRER_H
 #define DRYDOCK_STORAGE_REFERRER_H
@@ -14,9 +14,11 @@ enum { REFERRER_TYPES_MAX = 5 };
 struct referrer {
 	struct digest digest;
 	struct slice media_type;
-	struct slice artifact_type; /* artifactType, else the config's media type; absent when neither */
-	struct slice annotations;   /* of the manifest, a JSON object; absent when none */
-	uint64_t size;              /* of the manifest */
+	struct slice
+	    artifact_type; /* artifactType, else the config's media type; absent when neither */
+	struct slice annotations; /* of the manifest, a JSON object; absent when none */
+	uint64_t size;            /* of the manifest */
+	enum image_status status;
 };
 
 /* A page, by digest key order. All slices are in the arena. */
@@ -31,13 +33,14 @@ struct referrer_query {
 	struct digest subject;
 	const struct slice *types; /* artifact types to keep; type_count 0: all */
 	size_t type_count;
+	enum image_status status; /* zeroed: ACTIVE */
 	struct digest after; /* DIGEST_NONE: from the first */
 	size_t limit;
 };
 
 /*
- * Ends a page early once it has read some MiB of manifests (their annotations are in the answer), so
- * that a page's cost has a bound. ERR_REPOSITORY_NOT_FOUND.
+ * Ends a page early once it has read some MiB of manifests (their annotations are in the answer),
+ * so that a page's cost has a bound. ERR_REPOSITORY_NOT_FOUND.
  */
 enum error_code referrer_list(struct store_reader *reader, const struct referrer_query *query,
     struct arena *a, struct referrer_page *out);

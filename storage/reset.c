@@ -1,6 +1,7 @@
 /* The jobs that are about the whole store: emptying it, and moving its clock. */
 #include "storage/reset.h"
 
+#include "storage/archive_due.h"
 #include "storage/core.h"
 #include "storage/meta.h"
 
@@ -80,8 +81,11 @@ void store_reset_submit(struct store *store, struct store_reset *reset)
 static void move_run(struct store_tx *tx, struct store_job *job)
 {
 	struct clock_move *move = (struct clock_move *)job;
+	int64_t real_ms = clock_now_ms(&tx->store->clock) - clock_offset_ms(&tx->store->clock);
 	if (!meta_put(tx->db, META_CLOCK_OFFSET, &move->offset_ms, sizeof(move->offset_ms)))
 		tx_fail(tx, job);
+	else
+		archive_end_due(tx, job, real_ms + move->offset_ms);
 }
 
 static void move_settle(struct store *store, struct store_job *job)

@@ -35,8 +35,8 @@ void job_refuse(struct store_job *job, enum error_code code, const struct reposi
 	job->error.repository = key->name;
 }
 
-bool job_repository_id(struct store_tx *tx, struct store_job *job, const struct repository_key *key,
-    int64_t *id)
+bool job_repository_id(
+    struct store_tx *tx, struct store_job *job, const struct repository_key *key, int64_t *id)
 {
 	enum error_code failure = row_repository_id(tx->db, key, id);
 	if (failure == ERR_REPOSITORY_NOT_FOUND)

@@ -17,8 +17,8 @@ enum error_code row_missing(
 /* The job fails with a code and the facts of its repository. */
 void job_refuse(struct store_job *job, enum error_code code, const struct repository_key *key);
 /* The repository's id, for a job; false when the job has failed. */
-bool job_repository_id(struct store_tx *tx, struct store_job *job, const struct repository_key *key,
-    int64_t *id);
+bool job_repository_id(
+    struct store_tx *tx, struct store_job *job, const struct repository_key *key, int64_t *id);
 
 /* Adds a content row; false when the job has failed. bytes absent: content that is in a file. */
 bool content_add(struct store_tx *tx, struct store_job *job, struct slice bytes, int64_t *id);

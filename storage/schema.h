@@ -9,7 +9,8 @@
 
 /* The version this program writes. */
 int schema_version(void);
-/* Brings a database up to schema_version(). False with *err filled: it is newer, or a step failed. */
+/* Brings a database up to schema_version(). False with *err filled: it is newer, or a step failed.
+ */
 bool schema_migrate(struct db *db, struct err *err) __attribute__((warn_unused_result));
 
 #endif

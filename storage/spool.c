@@ -25,8 +25,8 @@ static uint32_t check_of(const struct raw_head *raw)
 {
 	uint32_t sum = 2166136261u;
 	const uint8_t *at = (const uint8_t *)raw;
-	size_t used = offsetof(struct raw_head, key) + raw->account_len + raw->region_len +
-	    raw->name_len;
+	size_t used =
+	    offsetof(struct raw_head, key) + raw->account_len + raw->region_len + raw->name_len;
 	for (size_t i = offsetof(struct raw_head, id); i < used && i < sizeof(*raw); i++)
 		sum = (sum ^ at[i]) * 16777619u;
 	return sum;
@@ -78,7 +78,8 @@ static int write_at(int fd, const void *bytes, size_t len, uint64_t offset)
 
 static bool key_fits(const struct repository_key *key)
 {
-	return key->account.len + key->region.len + key->name.len <= sizeof((struct raw_head){0}.key);
+	return key->account.len + key->region.len + key->name.len <=
+	    sizeof((struct raw_head){0}.key);
 }
 
 int spool_write_head(struct spool *spool, uint32_t slot, const struct spool_head *head)

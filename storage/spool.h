@@ -4,10 +4,11 @@
  *	DATA/sessions        a head of 512 bytes each: whose upload, how many bytes
  *	DATA/sessions.bytes  the bytes, while they are few (BLOB_INLINE_MAX each)
  *
- * Plain writes by the request's own thread: they are in the page cache, and so survive kill -9, when they
- * return, and cost a fifth of a row in the database. Slots are used again and again, so the files stay as
- * small as the most sessions there ever were at once. Nothing here is flushed: after a power loss all
- * sessions are forgotten, and clients begin anew.
+ * Plain writes by the request's own thread: they are in the page cache, and so survive kill -9,
+ * when they return, and need no other thread and no transaction as a row in the database would
+ * (three a blob; a small image costs a sixth less so). Slots are used again and again, so the files
+ * stay as small as the most sessions there ever were at once. Nothing here is flushed: after a
+ * power loss all sessions are forgotten, and clients begin anew.
  *
  * Storage-internal. A slot belongs to one session; only its holder calls.
  */
@@ -29,14 +30,15 @@ struct spool_head {
 	struct repository_key key;
 	enum digest_algorithm algorithm;
 	uint64_t size;
-	uint64_t part_end;      /* where its last part ended */
+	uint64_t part_end; /* where its last part ended */
 	enum upload_parts parts;
 	uint16_t part_count; /* stays at its greatest value once there */
-	bool in_file; /* the bytes are in uploads/<uuid> */
+	bool in_file;        /* the bytes are in uploads/<uuid> */
 	int64_t touched_ms;
 };
 
-/* Opens both files in the folder, made when absent; wipe: forgetting what is in them. 0 or an errno. */
+/* Opens both files in the folder, made when absent; wipe: forgetting what is in them. 0 or an
+ * errno. */
 int spool_open(struct spool *spool, int folder, bool wipe);
 void spool_close(struct spool *spool);
 /* How many slots the files have. */

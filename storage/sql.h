@@ -16,13 +16,15 @@
 #define SQL_OF_KIND "WHERE account = ?1 AND region = ?2 AND kind = ?3 "
 #define SQL_OF_IMAGE                                                                               \
 	"SELECT i.id, i.digest, i.tagged, i.media_type, i.artifact_type, i.size_bytes, "           \
-	"i.pushed_ms, i.pulled_ms, i.subject, i.tag_count, i.tags FROM "
+	"i.pushed_ms, i.pulled_ms, i.subject, i.tag_count, i.tags, i.archived_ms, i.activated_ms, "  \
+	"i.scanned_ms FROM "
+#define SQL_ALL_PLACES "tagged IN (0, 1, 2, 3, 4, 5)" /* see image_rows.h */
 #define SQL_OF_MANIFEST                                                                            \
 	"SELECT i.id, i.digest, i.media_type, i.pulled_ms, i.manifest_size, r.id"
 #define SQL_OF_REFERRER                                                                            \
-	"SELECT i.digest, i.media_type, i.artifact_type, i.manifest_size, m.bytes FROM image i "   \
-	"CROSS JOIN manifest m ON m.id = i.id WHERE i.repository_id = ?1 AND i.subject = ?2 AND "   \
-	"i.status = 0 AND "
+	"SELECT i.digest, i.media_type, i.artifact_type, i.manifest_size, m.bytes, i.status "      \
+	"FROM image i CROSS JOIN manifest m ON m.id = i.id WHERE i.repository_id = ?1 AND "        \
+	"i.subject = ?2 AND i.digest > ?3 AND i.tagged = "
 
 #define DB_STATEMENTS(X)                                                                           \
 	/* transactions */                                                                         \
@@ -114,9 +116,9 @@
 	X(CONTENT_DROP, "DELETE FROM content WHERE id = ?1")                                       \
 	/* images */                                                                               \
 	X(IMAGE_BY_DIGEST, SQL_OF_IMAGE                                                            \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged IN (0, 1) AND i.digest = ?2")         \
+	    "image i WHERE i.repository_id = ?1 AND i." SQL_ALL_PLACES " AND i.digest = ?2")        \
 	X(IMAGE_BY_TAG, SQL_OF_IMAGE                                                               \
-	    "tag t CROSS JOIN image i ON i.repository_id = ?1 AND i.tagged = 1 AND "               \
+	    "tag t CROSS JOIN image i ON i.repository_id = ?1 AND i.tagged IN (1, 3, 5) AND "       \
 	    "i.digest = t.digest WHERE t.repository_id = ?1 AND t.name = ?2")                      \
 	X(IMAGE_LIST, SQL_OF_IMAGE "image i WHERE i.repository_id = ?1 AND i.tagged = ?2 "         \
 	    "AND i.digest >= ?3 ORDER BY i.digest")                                                \
@@ -124,8 +126,21 @@
 	    "image i WHERE i.repository_id = ?1 AND i.tagged = 0 AND i.digest >= ?2 UNION ALL "    \
 	    SQL_OF_IMAGE                                                                           \
 	    "image i WHERE i.repository_id = ?1 AND i.tagged = 1 AND i.digest >= ?2 ORDER BY 2")   \
+	X(IMAGE_LIST_ALL,                                                                          \
+	    SQL_OF_IMAGE                                                                           \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?3 AND i.digest >= ?2 UNION ALL "   \
+	    SQL_OF_IMAGE                                                                           \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?4 AND i.digest >= ?2 UNION ALL "   \
+	    SQL_OF_IMAGE                                                                           \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?5 AND i.digest >= ?2 UNION ALL "   \
+	    SQL_OF_IMAGE                                                                           \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?6 AND i.digest >= ?2 UNION ALL "   \
+	    SQL_OF_IMAGE                                                                           \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?7 AND i.digest >= ?2 UNION ALL "   \
+	    SQL_OF_IMAGE                                                                           \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?8 AND i.digest >= ?2 ORDER BY 2")  \
 	X(IMAGE_SIZE, "SELECT size_bytes FROM image WHERE repository_id = ?1 AND "                 \
-	    "tagged IN (0, 1) AND digest = ?2")                                                    \
+	    SQL_ALL_PLACES " AND digest = ?2")                                                    \
 	X(IMAGE_ADD,                                                                               \
 	    "INSERT INTO image(repository_id, tagged, digest, id, media_type, artifact_type, "     \
 	    "manifest_size, size_bytes, pushed_ms, subject, tag_count, tags) "                     \
@@ -137,9 +152,22 @@
 	X(IMAGE_DROP, "DELETE FROM image WHERE repository_id = ?1 AND tagged = ?2 AND "            \
 	    "digest = ?3")                                                                         \
 	X(IMAGE_SOME, "SELECT digest, id, tagged FROM image WHERE repository_id = ?1 AND "         \
-	    "tagged IN (0, 1) LIMIT ?2")                                                           \
-	X(REFERRER_LIST, SQL_OF_REFERRER "i.tagged = 0 AND i.digest > ?3 UNION ALL "               \
-	    SQL_OF_REFERRER "i.tagged = 1 AND i.digest > ?3 ORDER BY 1")                           \
+	    SQL_ALL_PLACES " LIMIT ?2")                                                            \
+	X(IMAGE_MOVE, "UPDATE image SET tagged = ?4, status = ?5, archived_ms = "                  \
+	    "ifnull(?6, archived_ms), activated_ms = ifnull(?7, activated_ms) "                    \
+	    "WHERE repository_id = ?1 AND tagged = ?2 AND digest = ?3")                            \
+	X(IMAGE_SCANNED, "UPDATE image SET scanned_ms = ?4 WHERE repository_id = ?1 AND "          \
+	    "tagged = ?2 AND digest = ?3")                                                         \
+	X(IMAGE_REFERRERS, "SELECT digest FROM image WHERE repository_id = ?1 AND subject = ?2")   \
+	X(ARCHIVE_PUT, "INSERT OR REPLACE INTO archive(image_id, repository_id, digest, due_ms) "  \
+	    "VALUES(?1, ?2, ?3, ?4)")                                                              \
+	X(ARCHIVE_DROP, "DELETE FROM archive WHERE image_id = ?1")                                 \
+	X(ARCHIVE_DUE, "SELECT repository_id, digest, due_ms FROM archive WHERE due_ms > 0 AND "   \
+	    "due_ms <= ?1 ORDER BY due_ms LIMIT ?2")                                                           \
+	X(REFERRER_LIST, SQL_OF_REFERRER "?4 UNION ALL " SQL_OF_REFERRER "?5 ORDER BY 1")          \
+	X(REFERRER_LIST_ALL, SQL_OF_REFERRER "0 UNION ALL " SQL_OF_REFERRER "1 UNION ALL "         \
+	    SQL_OF_REFERRER "2 UNION ALL " SQL_OF_REFERRER "3 UNION ALL "                          \
+	    SQL_OF_REFERRER "4 UNION ALL " SQL_OF_REFERRER "5 ORDER BY 1")                         \
 	X(MANIFEST_ADD, "INSERT INTO manifest(blobs, bytes) VALUES(?1, ?2)")                       \
 	X(MANIFEST_BLOBS, "SELECT blobs FROM manifest WHERE id = ?1")                              \
 	X(MANIFEST_DROP, "DELETE FROM manifest WHERE id = ?1")                                     \

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-	LOG_FRAMES_MAX = 1000,     /* of 4 KiB: then it is copied into the database */
+	LOG_FRAMES_MAX = 1000, /* of 4 KiB: then it is copied into the database */
 };
 
 enum error_code error_of_errno(int failure)
@@ -147,8 +147,8 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	if (files_open(&store->files, options->path, err)) {
 		if (open_all(store, &why))
 			return store;
-		snprintf(err->text, sizeof(err->text), "the data folder %.200s cannot be used: %.250s",
-		    store->files.path, why.text);
+		snprintf(err->text, sizeof(err->text),
+		    "the data folder %.200s cannot be used: %.250s", store->files.path, why.text);
 	}
 	store_close(store);
 	return NULL;
@@ -175,7 +175,8 @@ void store_close(struct store *store)
 	flusher_stop(&store->flusher);
 	writer_release(&store->writer);
 	db_close(&store->checkpointer);
-	db_close(&store->writer.db); /* the last one: copies the log into the database, and flushes */
+	db_close(
+	    &store->writer.db); /* the last one: copies the log into the database, and flushes */
 	upload_table_release(&store->uploads);
 	files_close(&store->files);
 	pthread_mutex_destroy(&store->count_lock);

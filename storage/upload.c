@@ -1,6 +1,6 @@
 /*
- * The request's side of an upload: sessions, and bytes coming in. All of it runs on the request's thread.
- * How one becomes a blob is upload_finish.c.
+ * The request's side of an upload: sessions, and bytes coming in. All of it runs on the request's
+ * thread. How one becomes a blob is upload_finish.c.
  */
 #include "storage/rows.h"
 
@@ -100,8 +100,8 @@ void upload_expect(struct upload *upload, enum digest_algorithm algorithm)
 /* bytes */
 
 /*
- * The one place where bytes are hashed on their way in. A session that has bytes but no hash (it cooled
- * down, or the process is a new one) is hashed whole when it is finished.
+ * The one place where bytes are hashed on their way in. A session that has bytes but no hash (it
+ * cooled down, or the process is a new one) is hashed whole when it is finished.
  */
 static void hash(struct upload *u, struct slice bytes)
 {
@@ -189,8 +189,7 @@ static void start_write_back(struct upload *u)
 static int append(struct upload *u, struct slice bytes)
 {
 	if (!u->in_file && u->size + bytes.len <= BLOB_INLINE_MAX)
-		return spool_write(
-		    &u->store->uploads.spool, u->slot, u->size, bytes.at, bytes.len);
+		return spool_write(&u->store->uploads.spool, u->slot, u->size, bytes.at, bytes.len);
 	int failure = u->fd >= 0 ? 0 : u->in_file ? reopen_file(u) : make_file(u);
 	return failure ? failure : write_out(u->fd, bytes.at, bytes.len, u->size);
 }
@@ -250,7 +249,8 @@ enum error_code upload_keep(struct upload *upload, uint64_t *size)
 {
 	if (upload_part_too_small(upload))
 		upload->parts = PARTS_TOO_SMALL;
-	else if (upload->size > upload->part_end && upload->size - upload->part_end < UPLOAD_PART_MIN)
+	else if (upload->size > upload->part_end &&
+	    upload->size - upload->part_end < UPLOAD_PART_MIN)
 		upload->parts = PARTS_LAST_SMALL;
 	upload->part_end = upload->size;
 	if (upload->part_count < UINT16_MAX)
@@ -274,7 +274,7 @@ void upload_abandon(struct upload *upload)
 	else if (upload->size == upload->parked)
 		upload_give_back(upload);
 	else if (keep(upload, &size) != ERR_NONE) /* what is left half way is no part */
-		return; /* it is gone: nobody waits to hear it */
+		return;                           /* it is gone: nobody waits to hear it */
 }
 
 void upload_release(struct upload *upload)

@@ -1,7 +1,7 @@
 /*
- * How an upload becomes a blob: the bytes are verified, then one transaction makes the content, the blob
- * and the repository's link to it. A large one's file gets the blob's name before that commit; should
- * the process die in between, the session is still there under its own name.
+ * How an upload becomes a blob: the bytes are verified, then one transaction makes the content, the
+ * blob and the repository's link to it. A large one's file gets the blob's name before that commit;
+ * should the process die in between, the session is still there under its own name.
  */
 #include "storage/blob_flush.h"
 #include "storage/rows.h"
@@ -16,8 +16,8 @@ static void finish_work(struct store *store, struct store_job *job)
 	struct upload *u = finish->upload;
 	uint64_t size = 0;
 	int fd = files_open_upload(&store->files, u->id, false);
-	int failure = fd < 0 ? errno
-			     : files_hash(fd, finish->digest.algorithm, &size, &finish->found);
+	int failure =
+	    fd < 0 ? errno : files_hash(fd, finish->digest.algorithm, &size, &finish->found);
 	if (fd >= 0)
 		close(fd);
 	if (failure || size != u->size)

@@ -14,7 +14,8 @@ void upload_table_init(struct upload_table *table)
 
 static struct upload **bucket_of(struct upload_table *table, const uint8_t id[16])
 {
-	return &table->buckets[(unsigned)(id[0] | id[1] << 8) % UPLOAD_BUCKETS]; /* ids are random */
+	return &table
+		    ->buckets[(unsigned)(id[0] | id[1] << 8) % UPLOAD_BUCKETS]; /* ids are random */
 }
 
 static struct upload *find(struct upload_table *table, const uint8_t id[16])
@@ -202,8 +203,7 @@ static bool have_slot(struct upload_table *table, uint32_t *slot)
 	return taken;
 }
 
-enum error_code upload_new(
-    struct store *store, const struct spool_head *head, struct upload **out)
+enum error_code upload_new(struct store *store, const struct spool_head *head, struct upload **out)
 {
 	struct upload_table *table = &store->uploads;
 	uint32_t slot;
@@ -223,7 +223,8 @@ enum error_code upload_new(
 	return ERR_NONE;
 }
 
-enum upload_claim upload_claim(struct upload_table *table, const uint8_t id[16], struct upload **out)
+enum upload_claim upload_claim(
+    struct upload_table *table, const uint8_t id[16], struct upload **out)
 {
 	pthread_mutex_lock(&table->lock);
 	struct upload *u = find(table, id);

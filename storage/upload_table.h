@@ -1,8 +1,9 @@
 /*
  * The upload sessions: all of them, in memory.
  *
- * Storage-internal. A session is held by one request or job at a time, which alone touches its bytes; the
- * table's lock guards who holds it. What a session needs to survive its process is in the spool.
+ * Storage-internal. A session is held by one request or job at a time, which alone touches its
+ * bytes; the table's lock guards who holds it. What a session needs to survive its process is in
+ * the spool.
  *
  * There are at most SPOOL_SLOTS_MAX; beyond that the one idle longest is given up. Idle ones beyond
  * UPLOADS_WARM_MAX keep no running hash: it is made again from the bytes when it is needed.
@@ -35,7 +36,7 @@ struct upload {
 	uint64_t part_end;     /* of these, those of the parts so far */
 	enum upload_parts parts;
 	uint16_t part_count;
-	bool in_file;          /* they are in uploads/<uuid>, not in the slot */
+	bool in_file; /* they are in uploads/<uuid>, not in the slot */
 	int64_t touched_ms;
 	int fd;              /* of the file; -1: not open */
 	uint64_t write_back; /* the file's bytes the kernel was asked to write so far */
@@ -66,14 +67,16 @@ void upload_table_load(struct upload_table *table, struct store *store);
 /* Frees every session's memory; the spool keeps them. */
 void upload_table_release(struct upload_table *table);
 
-/* A new session in the table and the spool, held by the caller. ERR_STORAGE_*, ERR_THROTTLED: too many. */
-enum error_code upload_new(
-    struct store *store, const struct spool_head *head, struct upload **out);
+/* A new session in the table and the spool, held by the caller. ERR_STORAGE_*, ERR_THROTTLED: too
+ * many. */
+enum error_code upload_new(struct store *store, const struct spool_head *head, struct upload **out);
 enum upload_claim { UPLOAD_CLAIMED, UPLOAD_HELD, UPLOAD_ABSENT };
 /* Takes hold of the session named id. */
-enum upload_claim upload_claim(struct upload_table *table, const uint8_t id[16], struct upload **out);
+enum upload_claim upload_claim(
+    struct upload_table *table, const uint8_t id[16], struct upload **out);
 bool upload_belongs(const struct upload *u, const struct repository_key *key);
-/* The acknowledged size of a session, held or not. False when the repository has none of that id. */
+/* The acknowledged size of a session, held or not. False when the repository has none of that id.
+ */
 bool upload_peek(struct upload_table *table, const uint8_t id[16], const struct repository_key *key,
     uint64_t *size);
 /* Gives it back to the table; a dead one is removed instead. */

@@ -1,8 +1,8 @@
 /*
  * Worker threads for what may block: hashing a file, flushing it, unlinking it, checkpointing.
  *
- * They run jobs' work functions; a job with a run function then goes to the writer. Threads are made
- * when there is work and none is free, up to WORKERS_MAX, and stay.
+ * They run jobs' work functions; a job with a run function then goes to the writer. Threads are
+ * made when there is work and none is free, up to WORKERS_MAX, and stay.
  */
 #ifndef DRYDOCK_STORAGE_WORKER_H
 #define DRYDOCK_STORAGE_WORKER_H

@@ -1,3 +1,4 @@
+#include "storage/archive_due.h"
 #include "storage/core.h"
 
 #include <stdio.h>
@@ -44,7 +45,8 @@ void writer_submit(struct writer *w, struct store_job *job)
 		pthread_cond_signal(&w->wake);
 }
 
-/* Waits for jobs and takes them all. False when told to stop and none is left; a tick may bring none. */
+/* Waits for jobs and takes them all. False when told to stop and none is left; a tick may bring
+ * none. */
 static bool take(struct writer *w, struct job_list *jobs)
 {
 	struct timespec tick;
@@ -111,8 +113,8 @@ static void fail_all(struct store_tx *tx, struct job_list *jobs)
 }
 
 /* Runs jobs until the batch is full; those that must wait for a flush are parked. */
-static bool run_jobs(struct writer *w, struct store_tx *tx, struct job_list *jobs,
-    struct job_list *ran)
+static bool run_jobs(
+    struct writer *w, struct store_tx *tx, struct job_list *jobs, struct job_list *ran)
 {
 	struct store_job *job;
 	for (size_t n = 0; n < BATCH_JOBS_MAX && tx->bytes < BATCH_BYTES_MAX && !tx->last; n++) {
@@ -132,8 +134,8 @@ static bool mend_log(struct writer *w)
 {
 	if (!atomic_load(&w->store->log_suspect))
 		return true;
-	int rc = sqlite3_wal_checkpoint_v2(
-	    w->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	int rc =
+	    sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return false;
 	atomic_store(&w->store->log_suspect, false);
@@ -158,7 +160,8 @@ static void transact(struct writer *w, struct job_list *jobs, struct job_list *r
 		db_run(&w->db, Q_ROLLBACK);
 }
 
-/* Settles what ran, and passes it on: to the flusher what must be on disk first, else to its owner. */
+/* Settles what ran, and passes it on: to the flusher what must be on disk first, else to its owner.
+ */
 static void hand_on(struct writer *w, struct job_list *ran)
 {
 	struct job_list flush = {NULL, NULL};
@@ -176,13 +179,20 @@ static void hand_on(struct writer *w, struct job_list *ran)
 		flusher_submit(&w->store->flusher, &flush);
 }
 
+/* What is due by the clock. */
+static void tend(struct store *store)
+{
+	uploads_expire(store);
+	archive_tend(store);
+}
+
 static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
 	struct job_list jobs;
 	while (take(w, &jobs)) {
 		if (!jobs.first && !atomic_load(&w->store->closing))
-			uploads_expire(w->store);
+			tend(w->store);
 		while (jobs.first) {
 			struct job_list ran = {NULL, NULL};
 			transact(w, &jobs, &ran);

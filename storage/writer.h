@@ -1,10 +1,10 @@
 /*
  * The writer: one thread that runs all waiting jobs inside one transaction and commits once.
  *
- * Each job has a savepoint, so that one that fails leaves nothing and takes nobody with it. After the
- * commit every job is settled here (struct store_job), and those that asked for STORE_FLUSH_NOW go on to
- * the flusher, so that the next transaction is filled while the disk works. A commit that fails fails
- * every job in it; the next batch starts anew.
+ * Each job has a savepoint, so that one that fails leaves nothing and takes nobody with it. After
+ * the commit every job is settled here (struct store_job), and those that asked for STORE_FLUSH_NOW
+ * go on to the flusher, so that the next transaction is filled while the disk works. A commit that
+ * fails fails every job in it; the next batch starts anew.
  */
 #ifndef DRYDOCK_STORAGE_WRITER_H
 #define DRYDOCK_STORAGE_WRITER_H
@@ -24,8 +24,8 @@ struct writer {
 	struct job_list waiting;
 	bool asleep, stop;
 	/* the writer thread's own */
-	struct job_list parked;    /* image_puts whose blobs are being flushed */
-	int log_frames; /* the log's length after the last commit */
+	struct job_list parked; /* image_puts whose blobs are being flushed */
+	int log_frames;         /* the log's length after the last commit */
 };
 
 /* The transaction as a running job sees it. */
@@ -49,8 +49,8 @@ void writer_release(struct writer *w);
 void writer_submit(struct writer *w, struct store_job *job);
 
 /*
- * From a settle function: jobs that wait for this blob run again, or fail with ERR_STORAGE_FAILED when it
- * could not be flushed. NULL: all run again.
+ * From a settle function: jobs that wait for this blob run again, or fail with ERR_STORAGE_FAILED
+ * when it could not be flushed. NULL: all run again.
  */
 void writer_unpark(struct writer *w, const struct digest *digest, bool failed);
 

@@ -1,8 +1,6 @@
 /* What the operations on policies, templates, rules and settings share: documents in, documents out. */
 #include "server/ecr/ecr_internal.h"
 
-enum { DOCUMENT_TEXT_MAX = 8 * 1024 * 1024 };
-
 struct document_key ecr_document_key(const struct call *c, enum document_kind kind, struct slice name)
 {
 	return (struct document_key){c->account, c->region, kind, name};
@@ -129,7 +127,7 @@ struct slice ecr_value_text(struct call *c, const struct model_shape *shape, con
 	struct json_writer w;
 	struct buf out;
 
-	buf_init(&out, c->arena, DOCUMENT_TEXT_MAX, 256);
+	buf_init(&out, c->arena, ECR_DOCUMENT_MAX, 256);
 	json_begin(&w, &out);
 	ecr_write_value(&w, shape, value);
 	return buf_slice(&out);

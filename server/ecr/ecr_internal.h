@@ -56,6 +56,15 @@ struct ecr_image_id *ecr_read_image_ids(struct call *c, size_t *count);
 /* {imageDigest?, imageTag?}, of what is not absent. */
 void ecr_write_image_id(struct json_writer *w, const struct image_id *id);
 
+/* "ACTIVE", ...; and the one that a member of a filter names, IMAGE_ACTIVE where it is absent. */
+const char *ecr_image_status_name(enum image_status status);
+enum image_status ecr_read_image_status(const cJSON *filter, const char *member);
+/*
+ * The member imageId; false with c->error set when it cannot be one of an image: InvalidParameterException, or
+ * S4 for a digest of an algorithm that no image has here.
+ */
+bool ecr_read_image_id(struct call *c, struct ecr_image_id *out);
+
 /* nextToken and maxResults. */
 struct ecr_page {
 	struct slice after; /* the position the token holds; absent: the first page */
@@ -87,6 +96,8 @@ bool ecr_read_tags(
  * document.c: documents (storage/document.h) of the call's registry. The put and delete functions answer
  * what a handler returns; next then finds the job in c->job_data, and c->error.
  */
+/* Of one text: more than any that the model lets through. */
+enum { ECR_DOCUMENT_MAX = 8 * 1024 * 1024 };
 struct document_key ecr_document_key(const struct call *c, enum document_kind kind, struct slice name);
 /* False with c->error set. */
 bool ecr_get_document(
@@ -146,6 +157,7 @@ call_step op_create_pull_through_cache_rule, op_update_pull_through_cache_rule;
 call_step op_delete_pull_through_cache_rule, op_describe_pull_through_cache_rules;
 call_step op_validate_pull_through_cache_rule;
 call_step op_put_image, op_batch_get_image, op_batch_delete_image, op_list_images, op_describe_images;
+call_step op_update_image_storage_class, op_list_image_referrers;
 call_step op_initiate_layer_upload, op_upload_layer_part, op_complete_layer_upload;
 call_step op_batch_check_layer_availability, op_get_download_url_for_layer;
 

@@ -1,33 +1,44 @@
 /* ListImages, DescribeImages (ecr-behaviour 2.3). */
 #include "server/ecr/ecr_internal.h"
 
-static enum tag_status read_tag_status(struct call *c)
-{
-	struct slice status =
-	    json_string(json_member(ecr_input(c), "filter"), "tagStatus");
+/* By enum image_status. */
+static const char *const status_names[IMAGE_STATUS_COUNT + 1] = {
+    "ACTIVE", "ARCHIVED", "ACTIVATING", "ANY"};
 
-	if (slice_is(status, "TAGGED"))
-		return TAG_STATUS_TAGGED;
-	return slice_is(status, "UNTAGGED") ? TAG_STATUS_UNTAGGED : TAG_STATUS_ANY;
+const char *ecr_image_status_name(enum image_status status)
+{
+	return status_names[status];
 }
 
-/*
- * imageStatus: every image is ACTIVE as long as there is no archive, so that a filter for another status
- * matches none.
- */
-static bool wants_active(struct call *c)
+enum image_status ecr_read_image_status(const cJSON *filter, const char *member)
 {
-	struct slice status =
-	    json_string(json_member(ecr_input(c), "filter"), "imageStatus");
+	struct slice text = json_string(filter, member);
 
-	return !status.at || slice_is(status, "ACTIVE") || slice_is(status, "ANY");
+	for (int status = 0; text.at && status <= IMAGE_ANY_STATUS; status++)
+		if (slice_is(text, status_names[status]))
+			return (enum image_status)status;
+	return IMAGE_ACTIVE;
+}
+
+static struct image_filter read_filter(struct call *c)
+{
+	const cJSON *filter = json_member(ecr_input(c), "filter");
+	struct slice tags = json_string(filter, "tagStatus");
+	struct image_filter out = {.status = ecr_read_image_status(filter, "imageStatus")};
+
+	if (slice_is(tags, "TAGGED"))
+		out.tags = TAG_STATUS_TAGGED;
+	else if (slice_is(tags, "UNTAGGED"))
+		out.tags = TAG_STATUS_UNTAGGED;
+	return out;
 }
 
 /* A token is good for one list: this operation, repository and filter. */
-static struct slice token_context(struct call *c, int64_t repository_id, enum tag_status status)
+static struct slice token_context(struct call *c, int64_t repository_id, struct image_filter filter)
 {
 	return arena_slicef(
-	    c->arena, "%s %lld %d", c->operation, (long long)repository_id, (int)status);
+	    c->arena, "%s %lld %d %d", c->operation, (long long)repository_id, (int)filter.tags,
+	    (int)filter.status);
 }
 
 /* ---- ListImages: positions are "digest tag" ---- */
@@ -55,25 +66,24 @@ static bool read_id_position(struct slice position, struct image_id *out)
 
 enum http_step op_list_images(struct call *c)
 {
-	enum tag_status status = read_tag_status(c);
+	struct image_filter filter = read_filter(c);
 	struct image_id_page found = {0};
 	struct image_id after;
 	struct repository r;
 	struct json_writer *w;
 	struct ecr_page page;
 	struct slice context;
-	enum error_code code = ERR_NONE;
+	enum error_code code;
 	bool started;
 
 	if (!ecr_find_repository(c, &r))
 		return ecr_error(c);
-	context = token_context(c, r.id, status);
+	context = token_context(c, r.id, filter);
 	if (!ecr_read_page(c, NULL, context, &page))
 		return ecr_error(c);
 	started = read_id_position(page.after, &after);
-	if (wants_active(c))
-		code = image_id_list(c->reader, r.id, status, started ? &after : NULL, page.limit,
-		    c->arena, &found);
+	code = image_id_list_filtered(
+	    c->reader, r.id, filter, started ? &after : NULL, page.limit, c->arena, &found);
 	if (code != ERR_NONE)
 		return ecr_fail(c, code);
 	w = ecr_begin(c);
@@ -110,7 +120,11 @@ static void write_detail(struct call *c, struct json_writer *w, const struct ima
 		json_put_time(w, "lastRecordedPullTime", image->pulled_ms);
 	if (image->subject.algorithm != DIGEST_NONE)
 		json_put_str(w, "subjectManifestDigest", digest_format(&image->subject, digest));
-	json_put_cstr(w, "imageStatus", "ACTIVE");
+	json_put_cstr(w, "imageStatus", ecr_image_status_name(image->status));
+	if (image->archived_ms)
+		json_put_time(w, "lastArchivedAt", image->archived_ms);
+	if (image->activated_ms)
+		json_put_time(w, "lastActivatedAt", image->activated_ms);
 	json_object_end(w);
 }
 
@@ -159,22 +173,21 @@ static enum http_step describe_asked(struct call *c, const struct repository *r)
 
 static enum http_step describe_page(struct call *c, const struct repository *r)
 {
-	enum tag_status status = read_tag_status(c);
-	struct slice context = token_context(c, r->id, status);
+	struct image_filter filter = read_filter(c);
+	struct slice context = token_context(c, r->id, filter);
 	struct image_page found = {0};
 	char text[DIGEST_TEXT_MAX];
 	struct digest after;
 	struct json_writer *w;
 	struct ecr_page page;
-	enum error_code code = ERR_NONE;
+	enum error_code code;
 	bool started;
 
 	if (!ecr_read_page(c, "imageIds", context, &page))
 		return ecr_error(c);
 	started = page.after.at && digest_parse(page.after, &after) == DIGEST_OK;
-	if (wants_active(c))
-		code = image_list(c->reader, r->id, status, started ? &after : NULL, page.limit,
-		    c->arena, &found);
+	code = image_list_filtered(
+	    c->reader, r->id, filter, started ? &after : NULL, page.limit, c->arena, &found);
 	if (code != ERR_NONE)
 		return ecr_fail(c, code);
 	w = ecr_begin(c);

@@ -89,6 +89,20 @@ struct ecr_image_id *ecr_read_image_ids(struct call *c, size_t *count)
 	return ids;
 }
 
+bool ecr_read_image_id(struct call *c, struct ecr_image_id *out)
+{
+	read_image_id(json_member(ecr_input(c), "imageId"), out);
+	if (!out->failure_code)
+		return true;
+	if (strcmp(out->failure_code, ECR_IMAGE_NOT_FOUND_CODE) == 0) {
+		call_fail(c, ERR_IMAGE_NOT_FOUND)->digest = out->digest_text;
+		c->error.tag = out->tag;
+	} else {
+		call_fail_parameter(c, "imageId", out->failure_reason);
+	}
+	return false;
+}
+
 void ecr_write_image_id(struct json_writer *w, const struct image_id *id)
 {
 	char digest[DIGEST_TEXT_MAX];

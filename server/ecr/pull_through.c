@@ -22,12 +22,14 @@ static const struct upstream {
     {"ecr", NULL, false},
 };
 
-enum { UPSTREAM_COUNT = sizeof(upstreams) / sizeof(upstreams[0]) };
+enum { UPSTREAM_COUNT = sizeof(upstreams) / sizeof(upstreams[0]), HOST_MAX = 253 };
 
 static bool url_fits(const struct upstream *u, struct slice url, struct ecr_host *host)
 {
 	struct slice known = slice_str(u->url);
 
+	if (url.len > HOST_MAX)
+		return false;
 	if (!u->url)
 		return ecr_host_parse(url, host) && host->account.at && slice_eq(host->name, url);
 	if (known.at[0] == '.')

@@ -160,25 +160,30 @@ static void write_missing(struct call *c, struct json_writer *w, struct slice na
 	json_object_end(w);
 }
 
-/* Those that are there, or those that are not; false on a failure of storage, with c->error set. */
-static bool write_names(
-    struct call *c, struct json_writer *w, const cJSON *configuration, bool missing)
+enum { NAMES_MAX = 25 }; /* the model's */
+
+struct named {
+	struct repository at[NAMES_MAX]; /* id 0, and only a name: it is not there */
+	size_t count;
+};
+
+/* False on a failure of storage, with c->error set. */
+static bool find_named(struct call *c, struct named *out)
 {
 	const cJSON *name;
 
+	out->count = 0;
 	cJSON_ArrayForEach(name, json_member(ecr_input(c), "repositoryNames")) {
 		struct repository_key key = {c->account, c->region, slice_str(name->valuestring)};
-		struct repository r;
-		enum error_code code = repository_find(c->reader, &key, c->arena, &r);
+		struct repository *r = &out->at[out->count++];
+		enum error_code code = repository_find(c->reader, &key, c->arena, r);
 
-		if (code != ERR_NONE && code != ERR_REPOSITORY_NOT_FOUND) {
+		if (code == ERR_REPOSITORY_NOT_FOUND) {
+			*r = (struct repository){.name = key.name};
+		} else if (code != ERR_NONE) {
 			call_fail(c, code);
 			return false;
 		}
-		if (code == ERR_NONE && !missing)
-			write_applied(c, w, configuration, &r);
-		else if (code != ERR_NONE && missing)
-			write_missing(c, w, key.name);
 	}
 	return true;
 }
@@ -187,16 +192,23 @@ enum http_step op_batch_get_repository_scanning_configuration(struct call *c)
 {
 	struct slice text =
 	    ecr_get_setting(c, DOCUMENT_SCANNING, slice_str(""), default_configuration);
-	cJSON *configuration = text.at ? json_parse(text) : NULL;
 	struct json_writer *w = ecr_begin(c);
-	bool good;
+	struct named named;
+	cJSON *configuration;
 
+	if (!text.at || !find_named(c, &named))
+		return ecr_error(c);
+	configuration = json_parse(text);
 	json_put_array(w, "scanningConfigurations");
-	good = text.at && write_names(c, w, configuration, false);
+	for (size_t i = 0; i < named.count; i++)
+		if (named.at[i].id)
+			write_applied(c, w, configuration, &named.at[i]);
 	json_array_end(w);
 	json_put_array(w, "failures");
-	good = good && write_names(c, w, configuration, true);
+	for (size_t i = 0; i < named.count; i++)
+		if (!named.at[i].id)
+			write_missing(c, w, named.at[i].name);
 	json_array_end(w);
 	cJSON_Delete(configuration);
-	return good ? ecr_reply(c) : ecr_error(c);
+	return ecr_reply(c);
 }

@@ -39,11 +39,33 @@ static void write_encryption(struct json_writer *w, const cJSON *encryption)
 	json_object_end(w);
 }
 
+/* Each scenario once, however often it was named. */
+static void write_applied(struct json_writer *w, const cJSON *list)
+{
+	static const char *const scenarios[] = {"CREATE_ON_PUSH", "PULL_THROUGH_CACHE", "REPLICATION"};
+	bool written[3] = {false};
+	const cJSON *item;
+
+	json_put_array(w, "appliedFor");
+	cJSON_ArrayForEach(item, list) {
+		for (size_t i = 0; i < 3; i++) {
+			if (written[i] || !cJSON_IsString(item) ||
+			    strcmp(item->valuestring, scenarios[i]) != 0)
+				continue;
+			json_str(w, slice_str(scenarios[i]));
+			written[i] = true;
+		}
+	}
+	json_array_end(w);
+}
+
 /* Empty strings clear; of encryption and mutability the defaults are told, as ECR does. */
 static void write_member(struct json_writer *w, const struct model_member *member, const cJSON *value)
 {
 	if (strcmp(member->name, "encryptionConfiguration") == 0) {
 		write_encryption(w, value);
+	} else if (strcmp(member->name, "appliedFor") == 0) {
+		write_applied(w, value);
 	} else if (strcmp(member->name, "imageTagMutability") == 0 && !value) {
 		json_put_cstr(w, member->name, "MUTABLE");
 	} else if (value && !(cJSON_IsString(value) && !*value->valuestring)) {
@@ -58,7 +80,7 @@ static struct slice template_text(struct call *c, const cJSON *old)
 	struct json_writer w;
 	struct buf out;
 
-	buf_init(&out, c->arena, 1024 * 1024, 1024);
+	buf_init(&out, c->arena, ECR_DOCUMENT_MAX, 1024);
 	json_begin(&w, &out);
 	json_object(&w);
 	for (; member->name; member++)

@@ -54,7 +54,8 @@ static enum http_step send_blob(struct call *c, const struct digest *digest)
 	describe(c, digest);
 	if (range == RANGE_PART) {
 		http_reply_headerf(c->req, "Content-Range", "bytes %llu-%llu/%llu",
-		    (unsigned long long)first, (unsigned long long)last, (unsigned long long)blob.size);
+		    (unsigned long long)first, (unsigned long long)last,
+		    (unsigned long long)blob.size);
 		send_content(c, &blob, first, last - first + 1);
 	} else {
 		send_content(c, &blob, 0, blob.size);

@@ -1,6 +1,6 @@
 /*
- * Repositories that a push makes: all of them in profile oci; in profile ecr those that a repository
- * creation template applied for CREATE_ON_PUSH speaks of (ecr-behaviour 8.3).
+ * Repositories that a push makes: all of them in profile oci; in profile ecr those that a
+ * repository creation template applied for CREATE_ON_PUSH speaks of (ecr-behaviour 8.3).
  */
 #include "server/registry/registry_internal.h"
 

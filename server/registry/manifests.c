@@ -29,12 +29,28 @@ static void say_tags(struct call *c, const struct image_put *job)
 		http_reply_header(c->req, "OCI-Tag", job->tags[i]);
 }
 
+static enum http_step put_done(struct call *c);
+
+/* Once more, now making the repository that was not there. */
+static enum http_step put_and_create(struct call *c, struct image_put *job)
+{
+	c->error = job->job.error = (struct error){0};
+	call_await(c, &job->job, job, put_done);
+	image_put_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
 static enum http_step put_done(struct call *c)
 {
 	struct image_put *job = c->job_data;
 	char *text = arena_alloc(c->arena, DIGEST_TEXT_MAX);
 	char *subject = arena_alloc(c->arena, DIGEST_TEXT_MAX);
 
+	if (c->error.code == ERR_REPOSITORY_NOT_FOUND && !job->create) {
+		job->create = registry_creation(c);
+		if (job->create)
+			return put_and_create(c, job);
+	}
 	if (c->error.code != ERR_NONE)
 		return registry_error(c);
 	registry_reply(c, 201);
@@ -42,8 +58,8 @@ static enum http_step put_done(struct call *c)
 	    SLICE_ARG(digest_format(&job->digest, text)));
 	registry_digest_header(c, &job->digest);
 	if (job->parsed->subject.digest.algorithm != DIGEST_NONE)
-		http_reply_header(c->req, "OCI-Subject",
-		    digest_format(&job->parsed->subject.digest, subject));
+		http_reply_header(
+		    c->req, "OCI-Subject", digest_format(&job->parsed->subject.digest, subject));
 	if (registry_query(c, "tag").at)
 		say_tags(c, job);
 	return HTTP_DONE;
@@ -99,7 +115,8 @@ static bool check_index(struct call *c, const struct manifest *m)
 static bool read_tags(struct call *c, const struct image_id *id, struct image_put *job)
 {
 	struct slice rest = c->req->query, tag;
-	struct slice *tags = arena_array(c->arena, 1 + rest.len / sizeof("tag=") + 1, sizeof(*tags));
+	struct slice *tags =
+	    arena_array(c->arena, 1 + rest.len / sizeof("tag=") + 1, sizeof(*tags));
 
 	if (id->tag.at)
 		tags[job->tag_count++] = id->tag;
@@ -128,7 +145,6 @@ static enum http_step put_manifest(struct http_request *req)
 	job->manifest = req->body;
 	job->parsed = parsed;
 	job->sparse = !registry_quirk(c, QUIRK_CHILDREN_FIRST);
-	job->create = registry_creation(c);
 	call_await(c, &job->job, job, put_done);
 	image_put_submit(c->app->store, job);
 	return HTTP_WAIT;
@@ -189,7 +205,8 @@ static enum http_step delete_done(struct call *c)
 	}
 }
 
-/* By tag the tag goes (and the image with its last, as BatchDeleteImage does it); by digest the image. */
+/* By tag the tag goes (and the image with its last, as BatchDeleteImage does it); by digest the
+ * image. */
 static enum http_step delete_manifest(struct http_request *req)
 {
 	struct call *c = call_of(req);

@@ -13,8 +13,8 @@ struct mount {
 };
 
 /*
- * A mount that cannot be is no error: the answer is that of a new upload (so the specification says of
- * invalid arguments, too).
+ * A mount that cannot be is no error: the answer is that of a new upload (so the specification says
+ * of invalid arguments, too).
  */
 bool registry_mount_asked(struct call *c)
 {

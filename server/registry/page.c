@@ -1,6 +1,7 @@
 /*
- * Pages of lists. ECR's are named by opaque tokens and have 100 entries unless ?n= says otherwise (1,000 at
- * most, ecr-behaviour 6.3); the OCI distribution-spec's ("Listing Tags") by the last name of the page before.
+ * Pages of lists. ECR's are named by opaque tokens and have 100 entries unless ?n= says otherwise
+ * (1,000 at most, ecr-behaviour 6.3); the OCI distribution-spec's ("Listing Tags") by the last name
+ * of the page before.
  */
 #include "server/registry/registry_internal.h"
 
@@ -25,12 +26,13 @@ static bool read_limit(struct call *c, size_t by_default, size_t max, size_t *li
 		return fail_limit(c, "Member must have value greater than or equal to 1");
 	if (value > max)
 		return fail_limit(c, arena_printf(c->arena,
-		    "Member must have value less than or equal to %zu", max));
+					 "Member must have value less than or equal to %zu", max));
 	*limit = (size_t)value;
 	return true;
 }
 
-/* ?n= as the specification has it: 0 is an empty list, and a registry may answer less than was asked for. */
+/* ?n= as the specification has it: 0 is an empty list, and a registry may answer less than was
+ * asked for. */
 static bool read_limit_by_spec(struct call *c, size_t *limit)
 {
 	struct slice n = registry_query(c, "n");
@@ -49,7 +51,8 @@ static bool read_token(struct call *c, struct page_request *page)
 	page->after = (struct slice){0};
 	if (!last.at)
 		return true;
-	page->after = page_token_open(last, page->context, store_token_key(c->app->store), c->arena);
+	page->after =
+	    page_token_open(last, page->context, store_token_key(c->app->store), c->arena);
 	if (page->after.at)
 		return true;
 	call_fail_parameter(c, "NextToken", "Invalid next token provided");
@@ -66,7 +69,8 @@ bool registry_page_names(struct call *c, const char *list, struct page_request *
 	return read_limit_by_spec(c, &page->limit);
 }
 
-bool registry_page_tokens(struct call *c, struct slice context, size_t max, struct page_request *page)
+bool registry_page_tokens(
+    struct call *c, struct slice context, size_t max, struct page_request *page)
 {
 	page->context = context;
 	return read_limit(c, max, max, &page->limit) && read_token(c, page);

@@ -1,6 +1,6 @@
 /*
- * GET /v2/{name}/referrers/{digest}: what was attached to an image. OCI distribution-spec "Listing Referrers";
- * ecr-behaviour 6.6.
+ * GET /v2/{name}/referrers/{digest}: what was attached to an image. OCI distribution-spec "Listing
+ * Referrers"; ecr-behaviour 6.6.
  */
 #include "server/registry/registry_internal.h"
 
@@ -46,7 +46,8 @@ static struct slice index_body(struct call *c, const struct referrer_page *page)
 /* "&artifactType=..." for the next page, escaped anew. */
 static struct slice filter_parameter(struct call *c, struct slice type)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+	static const char plain[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
 	struct buf out;
 
 	if (!type.at)

@@ -13,14 +13,14 @@
 /* What a path names, by its tail; the repository is what stands before. */
 enum resource {
 	RESOURCE_NONE,
-	RESOURCE_ROOT,     /* /v2/ */
-	RESOURCE_CATALOG,  /* /v2/_catalog */
-	RESOURCE_TAGS,     /* /v2/{name}/tags/list */
+	RESOURCE_ROOT,      /* /v2/ */
+	RESOURCE_CATALOG,   /* /v2/_catalog */
+	RESOURCE_TAGS,      /* /v2/{name}/tags/list */
 	RESOURCE_REFERRERS, /* /v2/{name}/referrers/{digest} */
-	RESOURCE_MANIFEST, /* /v2/{name}/manifests/{reference} */
-	RESOURCE_BLOB,     /* /v2/{name}/blobs/{digest} */
-	RESOURCE_UPLOADS,  /* /v2/{name}/blobs/uploads/ */
-	RESOURCE_UPLOAD,   /* /v2/{name}/blobs/uploads/{uuid} */
+	RESOURCE_MANIFEST,  /* /v2/{name}/manifests/{reference} */
+	RESOURCE_BLOB,      /* /v2/{name}/blobs/{digest} */
+	RESOURCE_UPLOADS,   /* /v2/{name}/blobs/uploads/ */
+	RESOURCE_UPLOAD,    /* /v2/{name}/blobs/uploads/{uuid} */
 };
 
 struct registry_path {
@@ -47,7 +47,8 @@ void registry_reply(struct call *c, int status);
 enum http_step registry_fail(struct call *c, enum error_code code);
 bool registry_quirk(const struct call *c, enum quirk quirk);
 /* Adds a Location, of a path under /v2/. */
-void registry_location(struct call *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void registry_location(struct call *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Adds the Docker-Content-Digest header. */
 void registry_digest_header(struct call *c, const struct digest *digest);
 
@@ -57,8 +58,8 @@ bool registry_digest(struct call *c, struct slice text, struct digest *out);
 struct slice registry_query(struct call *c, const char *key);
 
 /*
- * A push to a repository that is not there, create.c: the settings of the repository that it makes, NULL when
- * it must make none.
+ * A push to a repository that is not there, create.c: the settings of the repository that it makes,
+ * NULL when it must make none.
  */
 struct repository *registry_creation(struct call *c);
 /* Makes it, then goes on with next; answers with the error when it cannot be made. */
@@ -68,20 +69,24 @@ enum http_step registry_create(struct call *c, const struct repository *settings
 struct page_request {
 	size_t limit;
 	struct slice after;
-	struct slice context; /* what a token of this list is sealed with: it is good for no other */
+	struct slice
+	    context; /* what a token of this list is sealed with: it is good for no other */
 };
 /* Reads ?n= and ?last=; false with c->error set. list: "tags", "repositories". */
 bool registry_page_names(struct call *c, const char *list, struct page_request *page);
 /* Of a list whose `last` is always a token; n defaults to and is at most max. */
-bool registry_page_tokens(struct call *c, struct slice context, size_t max, struct page_request *page);
+bool registry_page_tokens(
+    struct call *c, struct slice context, size_t max, struct page_request *page);
 /* Adds the Link to the next page, which begins behind the name `last`; path is under /v2/. */
-void registry_page_link(struct call *c, const struct page_request *page, struct slice path, struct slice last);
+void registry_page_link(
+    struct call *c, const struct page_request *page, struct slice path, struct slice last);
 /* The same for registry_page_tokens; more: further parameters, "" or "&key=value". */
 void registry_page_token_link(struct call *c, const struct page_request *page, struct slice path,
     struct slice last, struct slice more);
 
 /*
- * POST with ?mount=, mount.c: 201 when the blob could be mounted, else goes on with next, which begins an upload.
+ * POST with ?mount=, mount.c: 201 when the blob could be mounted, else goes on with next, which
+ * begins an upload.
  */
 bool registry_mount_asked(struct call *c);
 enum http_step registry_mount(struct call *c, call_step *next);

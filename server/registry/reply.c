@@ -1,4 +1,5 @@
-/* How the registry answers: ECR's error envelope (ecr-behaviour 6.1, 6.2) and the common headers. */
+/* How the registry answers: ECR's error envelope (ecr-behaviour 6.1, 6.2) and the common headers.
+ */
 #include "server/registry/registry_internal.h"
 
 #include "protocol/http_fields.h"

@@ -1,6 +1,6 @@
 /*
- * The registry's route table, and what every request passes before its handler: its name is looked at,
- * then who asks. To add a route: a resource in path.c, a line here, a handler.
+ * The registry's route table, and what every request passes before its handler: its name is looked
+ * at, then who asks. To add a route: a resource in path.c, a line here, a handler.
  */
 #include "server/registry/registry_internal.h"
 
@@ -55,7 +55,7 @@ static bool check_path(struct call *c, const struct registry_path *path)
 	if (path->resource == RESOURCE_NONE)
 		call_fail(c, ERR_ROUTE_UNKNOWN);
 	else if (path->resource != RESOURCE_ROOT && path->resource != RESOURCE_CATALOG &&
-	    !repository_name_valid(path->name))
+		 !repository_name_valid(path->name))
 		call_fail(c, ERR_NAME_INVALID);
 	return c->error.code == ERR_NONE;
 }

@@ -1,5 +1,6 @@
 /*
- * GET /v2/{name}/tags/list and GET /v2/_catalog. OCI distribution-spec "Listing Tags"; ecr-behaviour 6.3.
+ * GET /v2/{name}/tags/list and GET /v2/_catalog. OCI distribution-spec "Listing Tags";
+ * ecr-behaviour 6.3.
  */
 #include "server/registry/registry_internal.h"
 
@@ -35,8 +36,8 @@ static enum http_step list_tags(struct http_request *req)
 		return registry_error(c);
 	code = repository_find(c->reader, &c->repository, c->arena, &repository);
 	if (code == ERR_NONE)
-		code = tag_list(
-		    c->reader, repository.id, asked.after, asked.limit, c->arena, &page);
+		code =
+		    tag_list(c->reader, repository.id, asked.after, asked.limit, c->arena, &page);
 	if (code != ERR_NONE)
 		return registry_fail(c, code);
 	registry_reply(c, 200);

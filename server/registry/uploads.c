@@ -1,9 +1,9 @@
 /*
- * Blob uploads: POST, PATCH, PUT, GET, DELETE under /v2/{name}/blobs/uploads/. OCI distribution-spec
- * "Pushing blobs"; ecr-behaviour 6.4.
+ * Blob uploads: POST, PATCH, PUT, GET, DELETE under /v2/{name}/blobs/uploads/. OCI
+ * distribution-spec "Pushing blobs"; ecr-behaviour 6.4.
  *
- * While a request holds an upload session it is c->state; whoever takes it over (a job, abandon) clears
- * that, so that abort knows what is left to give back.
+ * While a request holds an upload session it is c->state; whoever takes it over (a job, abandon)
+ * clears that, so that abort knows what is left to give back.
  */
 #include "server/registry/registry_internal.h"
 
@@ -60,7 +60,8 @@ static bool parse_id(struct call *c, uint8_t id[16])
 static bool acquire(struct call *c, const uint8_t id[16])
 {
 	struct upload *upload;
-	enum error_code code = upload_acquire(c->app->store, c->reader, &c->repository, id, &upload);
+	enum error_code code =
+	    upload_acquire(c->app->store, c->reader, &c->repository, id, &upload);
 
 	if (code != ERR_NONE) {
 		call_fail(c, code)->upload = c->reference;
@@ -174,7 +175,7 @@ static enum http_step begin(struct call *c);
 
 static enum http_step begin_in(struct call *c, bool may_create)
 {
-	struct repository *settings = may_create ? registry_creation(c) : NULL;
+	struct repository *settings = NULL;
 	enum digest_algorithm algorithm;
 	enum error_code code;
 	uint8_t id[16];
@@ -184,7 +185,9 @@ static enum http_step begin_in(struct call *c, bool may_create)
 	code = upload_begin(c->app->store, c->reader, &c->repository, algorithm, id);
 	if (code == ERR_NONE)
 		return session_made(c, id);
-	if (code == ERR_REPOSITORY_NOT_FOUND && settings)
+	if (code == ERR_REPOSITORY_NOT_FOUND && may_create)
+		settings = registry_creation(c);
+	if (settings)
 		return registry_create(c, settings, begin);
 	return registry_fail(c, code);
 }
@@ -205,15 +208,16 @@ static enum http_step start(struct http_request *req)
 {
 	struct call *c = call_of(req);
 	struct repository *settings, there;
+	enum error_code code;
 	struct digest digest;
 
 	if (registry_query(c, "digest").at && !read_digest(c, &digest))
 		return registry_error(c);
 	if (!registry_mount_asked(c))
 		return begin_in(c, true);
-	settings = registry_creation(c);
-	if (settings &&
-	    repository_find(c->reader, &c->repository, c->arena, &there) == ERR_REPOSITORY_NOT_FOUND)
+	code = repository_find(c->reader, &c->repository, c->arena, &there);
+	settings = code == ERR_REPOSITORY_NOT_FOUND ? registry_creation(c) : NULL;
+	if (settings)
 		return registry_create(c, settings, mount);
 	return mount(c);
 }

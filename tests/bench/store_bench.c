@@ -5,8 +5,9 @@
  *	store_bench read [--fill N] [--data DIR]
  *	store_bench large [--mib 512] [--data DIR]
  *
- * A small image is what the load generator pushes: a config and six layers of 2 to 20 KiB, each by HEAD,
- * POST, PATCH, PUT, then HEAD and PUT of the manifest. Each thread drives its clients as a server's loop would.
+ * A small image is what the load generator pushes: a config and six layers of 2 to 20 KiB, each by
+ * HEAD, POST, PATCH, PUT, then HEAD and PUT of the manifest. Each thread drives its clients as a
+ * server's loop would.
  */
 #include "storage/image.h"
 #include "storage/upload.h"
@@ -296,8 +297,8 @@ static void bench_push(void)
 	cpu = now_s(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	struct rusage usage;
 	getrusage(RUSAGE_SELF, &usage);
-	printf("push: %lu images, %d clients, %s: %.0f /s, %.0f us CPU an image, peak %ld KiB\n", made,
-	    clients, ephemeral ? "ephemeral" : "durable", (double)made / wall,
+	printf("push: %lu images, %d clients, %s: %.0f /s, %.0f us CPU an image, peak %ld KiB\n",
+	    made, clients, ephemeral ? "ephemeral" : "durable", (double)made / wall,
 	    cpu / (double)made * 1e6, usage.ru_maxrss);
 }
 
@@ -331,8 +332,7 @@ static void fill_one(struct filler *f, unsigned long n)
 	f->manifest = (struct manifest){.kind = MANIFEST_IMAGE,
 	    .media_type = SLICE(MEDIA_OCI_MANIFEST),
 	    .artifact_type = SLICE("application/vnd.oci.image.config.v1+json")};
-	f->put = (struct image_put){
-	    .job = {.done = filled, .owner = &waiter, .arena = &f->arena},
+	f->put = (struct image_put){.job = {.done = filled, .owner = &waiter, .arena = &f->arena},
 	    .key = key,
 	    .manifest = slice_of(f->text, sizeof(f->text)),
 	    .parsed = &f->manifest,
@@ -482,10 +482,10 @@ int main(int argc, char **argv)
 			ephemeral = true;
 			break;
 		case 'c':
-			clients = atoi(optarg);
+			clients = (int)strtol(optarg, NULL, 10);
 			break;
 		case 't':
-			threads = atoi(optarg);
+			threads = (int)strtol(optarg, NULL, 10);
 			break;
 		case 'n':
 			images = strtoul(optarg, NULL, 10);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-
 static void signal_done(struct store_job *job)
 {
 	sem_post(job->owner);
@@ -98,8 +97,8 @@ struct repository_key key_of(const char *name)
 	    slice_str("000000000000"), slice_str("us-east-1"), slice_str(name)};
 }
 
-enum error_code create_repository(struct fixture *f, const char *name, enum mutability mutability,
-    const char *filters)
+enum error_code create_repository(
+    struct fixture *f, const char *name, enum mutability mutability, const char *filters)
 {
 	struct repository_key key = key_of(name);
 	struct repository_create create = {.repository = {.account = key.account,

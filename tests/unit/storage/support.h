@@ -1,5 +1,6 @@
 /*
- * What the unit tests of storage/ share: a store in a folder of its own, and jobs that are waited for.
+ * What the unit tests of storage/ share: a store in a folder of its own, and jobs that are waited
+ * for.
  */
 #ifndef DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
 #define DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
@@ -47,12 +48,11 @@ const char *fixture_path(struct fixture *f, const char *name);
 void job_begin(struct fixture *f, struct store_job *job);
 enum error_code job_end(struct store_job *job);
 /* The same in two steps, for jobs that run at once. */
-#define SUBMIT(f, request, submit)                                                                 \
-	(job_begin((f), &(request)->job), submit((f)->store, (request)))
+#define SUBMIT(f, request, submit) (job_begin((f), &(request)->job), submit((f)->store, (request)))
 
 struct repository_key key_of(const char *name);
-enum error_code create_repository(struct fixture *f, const char *name, enum mutability mutability,
-    const char *filters);
+enum error_code create_repository(
+    struct fixture *f, const char *name, enum mutability mutability, const char *filters);
 enum error_code delete_repository(struct fixture *f, const char *name, bool force);
 
 struct digest sha256_of(const char *text);

@@ -35,7 +35,8 @@ static enum error_code wait_for(struct store_job *job)
 	(prepare(&(request)->job, &done, &arena), submit((store), (request)),                      \
 	    wait_for(&(request)->job))
 
-/* Uploads, puts, reads, lists and deletes images, all in one repository, some of their tags shared. */
+/* Uploads, puts, reads, lists and deletes images, all in one repository, some of their tags shared.
+ */
 static void *churn(void *arg)
 {
 	struct worker_arg *w = arg;
@@ -52,7 +53,8 @@ static void *churn(void *arg)
 		struct upload *u;
 		size_t len = i % 5 == 0 ? BLOB_INLINE_MAX + 100 : 500;
 		/* every second layer is the same in all threads */
-		struct slice bytes = noise(&arena, len, (unsigned)(i % 2 ? i : i * 100 + w->number));
+		struct slice bytes =
+		    noise(&arena, len, (unsigned)(i % 2 ? i : i * 100 + w->number));
 		struct descriptor layer = {.digest = digest_of(bytes), .size = len};
 		if (upload_begin(store, reader, &w->f->key, DIGEST_NONE, id) != ERR_NONE ||
 		    upload_acquire(store, reader, &w->f->key, id, &u) != ERR_NONE ||
@@ -66,8 +68,8 @@ static void *churn(void *arg)
 		    .media_type = slice_str(MEDIA_OCI_MANIFEST),
 		    .layers = &layer,
 		    .layer_count = 1};
-		struct slice tags[] = {slice_str("latest"),
-		    arena_slicef(&arena, "t%d-%d", w->number, i)};
+		struct slice tags[] = {
+		    slice_str("latest"), arena_slicef(&arena, "t%d-%d", w->number, i)};
 		struct image_put put = {.key = w->f->key,
 		    .manifest = arena_slicef(&arena, "{\"%d\":%d}", w->number, i),
 		    .parsed = &manifest,
@@ -89,8 +91,9 @@ static void *churn(void *arg)
 			w->failure = "list";
 		struct image_delete_item item = {.id = {.tag = tags[1]}};
 		struct image_delete del = {.key = w->f->key, .items = &item, .count = 1};
-		if (i % 3 == 0 && (AWAIT(store, &del, image_delete_submit) != ERR_NONE ||
-				      item.result != IMAGE_DELETED))
+		if (i % 3 == 0 &&
+		    (AWAIT(store, &del, image_delete_submit) != ERR_NONE ||
+			item.result != IMAGE_DELETED))
 			w->failure = "delete";
 		arena_reset(&arena);
 	}
@@ -102,8 +105,7 @@ static void *churn(void *arg)
 static int64_t number_of(struct fixture *f, const char *sql)
 {
 	sqlite3_stmt *q = NULL;
-	assert_int_equal(
-	    sqlite3_prepare_v2(f->reader->db.handle, sql, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(f->reader->db.handle, sql, -1, &q, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
 	int64_t number = sqlite3_column_int64(q, 0);
 	sqlite3_finalize(q);
@@ -156,7 +158,8 @@ static void threads_do_not_disturb_each_other(void **state)
 	assert_consistent(f);
 }
 
-/* Resets in the middle of everything: what is answered may be a refusal, never a crash or half a thing. */
+/* Resets in the middle of everything: what is answered may be a refusal, never a crash or half a
+ * thing. */
 static void *churn_carelessly(void *arg)
 {
 	struct worker_arg *w = arg;

@@ -227,8 +227,8 @@ static void a_job_that_fails_is_undone(void **state)
 	struct fixture *f = *state;
 	struct sample *s[3];
 	for (int i = 0; i < 3; i++)
-		s[i] = image_sample(f, arena_printf(&f->arena, "%d", i),
-		    arena_printf(&f->arena, "t%d", i), NULL);
+		s[i] = image_sample(
+		    f, arena_printf(&f->arena, "%d", i), arena_printf(&f->arena, "t%d", i), NULL);
 	/* image 1's last statement but one will not find its table's shape */
 	struct gate gate;
 	SUBMIT(f, &gate, gate_submit);
@@ -251,8 +251,8 @@ static void a_job_that_fails_is_undone(void **state)
 	assert_non_null(strstr(s[1]->put.job.error.detail.at, "sprung"));
 	struct image_id tag = {.tag = slice_str("t1")};
 	struct stored_manifest m;
-	assert_int_equal(manifest_read(f->reader, &f->key, &tag, true, &f->arena, &m),
-	    ERR_MANIFEST_UNKNOWN);
+	assert_int_equal(
+	    manifest_read(f->reader, &f->key, &tag, true, &f->arena, &m), ERR_MANIFEST_UNKNOWN);
 	struct tag_page tags;
 	tag_list(f->reader, f->repository_id, slice_of(NULL, 0), 10, &f->arena, &tags);
 	assert_int_equal(tags.count, 2);
@@ -297,7 +297,8 @@ static void a_commit_that_fails(void **state)
 	for (int i = 0; i < 3; i++)
 		put_ok(f, s[i]);
 	/* the upload may be tried again */
-	assert_int_equal(upload_acquire(f->store, f->reader, &f->key, id, &finish.upload), ERR_NONE);
+	assert_int_equal(
+	    upload_acquire(f->store, f->reader, &f->key, id, &finish.upload), ERR_NONE);
 	assert_int_equal(finish_upload(f, finish.upload, &finish.digest), ERR_NONE);
 	assert_true(blob_exists(f, &finish.digest));
 	assert_false(store_broken(f->store));

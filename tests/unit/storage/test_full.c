@@ -1,4 +1,5 @@
-/* A disk that is full: clear answers, space returns, and the store lives on. Needs to mount, so root. */
+/* A disk that is full: clear answers, space returns, and the store lives on. Needs to mount, so
+ * root. */
 #include "support.h"
 
 #include "storage/core.h"

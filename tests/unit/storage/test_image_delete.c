@@ -18,7 +18,7 @@ static struct image_id both(const struct sample *s, const char *name)
 
 static struct image_delete_item items[8];
 
-static size_t delete(struct fixture *f, size_t count)
+static size_t delete (struct fixture *f, size_t count)
 {
 	struct image_delete *del = arena_zalloc(&f->arena, sizeof(*del));
 	*del = (struct image_delete){.key = f->key, .items = items, .count = count};
@@ -26,8 +26,8 @@ static size_t delete(struct fixture *f, size_t count)
 	return count;
 }
 
-static void assert_gone(const struct image_delete_item *item, size_t at, const struct sample *s,
-    const char *name)
+static void assert_gone(
+    const struct image_delete_item *item, size_t at, const struct sample *s, const char *name)
 {
 	assert_true(at < item->gone_count);
 	assert_true(digest_eq(&item->gone[at].digest, &s->put.digest));
@@ -40,17 +40,17 @@ static void by_tag(void **state)
 	struct sample *s = image_sample(f, "one", "a", "b", NULL);
 	put_ok(f, s);
 	items[0].id = tag("a"); /* not the last: the image stays */
-	delete(f, 1);
+	delete (f, 1);
 	assert_int_equal(items[0].result, IMAGE_DELETED);
 	assert_int_equal(items[0].gone_count, 1);
 	assert_gone(&items[0], 0, s, "a");
 	assert_string_equal(tags_of(f, &s->put.digest), "b");
 	items[0].id = tag("b"); /* the last: it goes */
-	delete(f, 1);
+	delete (f, 1);
 	assert_gone(&items[0], 0, s, "b");
 	assert_string_equal(tags_of(f, &s->put.digest), "(none)");
 	items[0].id = tag("b");
-	delete(f, 1);
+	delete (f, 1);
 	assert_int_equal(items[0].result, IMAGE_NOT_THERE);
 	put_ok(f, s); /* its layers are still here: pushed again, it is new */
 	assert_true(s->put.created);
@@ -59,12 +59,13 @@ static void by_tag(void **state)
 static void by_digest(void **state)
 {
 	struct fixture *f = *state;
-	struct sample *s = image_sample(f, "one", "b", "a", NULL), *t = image_sample(f, "two", NULL);
+	struct sample *s = image_sample(f, "one", "b", "a", NULL),
+		      *t = image_sample(f, "two", NULL);
 	put_ok(f, s);
 	put_ok(f, t);
 	items[0].id = digest(s);
 	items[1].id = digest(t);
-	delete(f, 2);
+	delete (f, 2);
 	assert_int_equal(items[0].gone_count, 2);
 	assert_gone(&items[0], 0, s, "a");
 	assert_gone(&items[0], 1, s, "b");
@@ -73,20 +74,21 @@ static void by_digest(void **state)
 	assert_string_equal(tags_of(f, &s->put.digest), "(none)");
 	struct image_id id = tag("a");
 	struct stored_manifest m;
-	assert_int_equal(manifest_read(f->reader, &f->key, &id, true, &f->arena, &m),
-	    ERR_MANIFEST_UNKNOWN);
+	assert_int_equal(
+	    manifest_read(f->reader, &f->key, &id, true, &f->arena, &m), ERR_MANIFEST_UNKNOWN);
 }
 
 static void by_both(void **state)
 {
 	struct fixture *f = *state;
-	struct sample *s = image_sample(f, "one", "a", "b", NULL), *t = image_sample(f, "two", "c", NULL);
+	struct sample *s = image_sample(f, "one", "a", "b", NULL),
+		      *t = image_sample(f, "two", "c", NULL);
 	put_ok(f, s);
 	put_ok(f, t);
 	items[0].id = both(s, "a");
 	items[1].id = both(s, "c");
 	items[2].id = both(s, "none");
-	delete(f, 3);
+	delete (f, 3);
 	assert_int_equal(items[0].result, IMAGE_DELETED);
 	assert_gone(&items[0], 0, s, "a");
 	assert_int_equal(items[1].result, IMAGE_TAG_MISMATCH);
@@ -107,7 +109,7 @@ static void children_are_kept(void **state)
 	items[0].id = digest(child);
 	items[1].id = tag("x"); /* one of two tags may go */
 	items[2].id = tag("y"); /* the last may not */
-	delete(f, 3);
+	delete (f, 3);
 	assert_int_equal(items[0].result, IMAGE_REFERENCED);
 	char one[DIGEST_TEXT_MAX], two[DIGEST_TEXT_MAX];
 	digest_format(&first->put.digest, one);
@@ -123,7 +125,7 @@ static void children_are_kept(void **state)
 	items[1].id = tag("multi");
 	items[2].id = digest(second);
 	items[3].id = tag("y");
-	delete(f, 4);
+	delete (f, 4);
 	assert_int_equal(items[0].result, IMAGE_REFERENCED);
 	assert_int_equal(items[1].result, IMAGE_DELETED);
 	assert_int_equal(items[2].result, IMAGE_DELETED);
@@ -139,17 +141,18 @@ static void deleting_an_index_leaves_its_children(void **state)
 	struct sample *index = index_sample(f, "index", &child, 1, "multi");
 	put_ok(f, index);
 	items[0].id = tag("multi");
-	delete(f, 1);
+	delete (f, 1);
 	assert_string_equal(tags_of(f, &child->put.digest), "");
 	items[0].id = digest(child);
-	delete(f, 1);
+	delete (f, 1);
 	assert_int_equal(items[0].result, IMAGE_DELETED);
 }
 
 static void repeated_items_collapse(void **state)
 {
 	struct fixture *f = *state;
-	struct sample *s = image_sample(f, "one", "a", "b", NULL), *t = image_sample(f, "two", "c", NULL);
+	struct sample *s = image_sample(f, "one", "a", "b", NULL),
+		      *t = image_sample(f, "two", "c", NULL);
 	put_ok(f, s);
 	put_ok(f, t);
 	items[0].id = digest(s);
@@ -160,7 +163,7 @@ static void repeated_items_collapse(void **state)
 	items[5].id = digest(t); /* gone with its last tag */
 	items[6].id = tag("none");
 	items[7].id = tag("none");
-	delete(f, 8);
+	delete (f, 8);
 	static const enum image_delete_result expected[] = {IMAGE_DELETED, IMAGE_DELETE_SKIPPED,
 	    IMAGE_DELETE_SKIPPED, IMAGE_DELETE_SKIPPED, IMAGE_DELETED, IMAGE_DELETE_SKIPPED,
 	    IMAGE_NOT_THERE, IMAGE_DELETE_SKIPPED};
@@ -176,7 +179,7 @@ static void a_tag_and_then_the_rest(void **state)
 	put_ok(f, s);
 	items[0].id = tag("a");
 	items[1].id = digest(s);
-	delete(f, 2);
+	delete (f, 2);
 	assert_gone(&items[0], 0, s, "a");
 	assert_int_equal(items[1].result, IMAGE_DELETED);
 	assert_int_equal(items[1].gone_count, 1);

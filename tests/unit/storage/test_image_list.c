@@ -10,8 +10,8 @@ static void fill(struct fixture *f, struct sample *samples[IMAGES])
 		const char *text = arena_printf(&f->arena, "image %d", i);
 		const char *tag = arena_printf(&f->arena, "t%02d", i);
 		samples[i] = i % 3 == 0 ? image_sample(f, text, NULL)
-		    : i == 4 ? image_sample(f, text, tag, "m1", "m2", "m3", "m4", NULL)
-			     : image_sample(f, text, tag, NULL);
+		    : i == 4            ? image_sample(f, text, tag, "m1", "m2", "m3", "m4", NULL)
+					: image_sample(f, text, tag, NULL);
 		put_ok(f, samples[i]);
 	}
 }
@@ -22,8 +22,8 @@ static size_t walk_images(struct fixture *f, enum tag_status status, size_t limi
 	struct digest last = {.algorithm = DIGEST_NONE};
 	size_t count = 0;
 	do {
-		assert_int_equal(image_list(f->reader, f->repository_id, status, &last, limit,
-				     &f->arena, &page),
+		assert_int_equal(
+		    image_list(f->reader, f->repository_id, status, &last, limit, &f->arena, &page),
 		    ERR_NONE);
 		for (size_t i = 0; i < page.count; i++, count++) {
 			assert_true(count == 0 ||
@@ -62,7 +62,8 @@ static size_t walk_ids(struct fixture *f, enum tag_status status, size_t limit)
 		    ERR_NONE);
 		for (size_t i = 0; i < page.count; i++, count++) {
 			struct image_id *id = &page.at[i];
-			int order = memcmp(id->digest.raw, last.digest.raw, sizeof(last.digest.raw));
+			int order =
+			    memcmp(id->digest.raw, last.digest.raw, sizeof(last.digest.raw));
 			assert_true(count == 0 || order > 0 ||
 			    (order == 0 && slice_cmp(id->tag, last.tag) > 0));
 			last = *id;
@@ -101,27 +102,27 @@ static void tags_in_order(void **state)
 		}
 	} while (page.more);
 	assert_int_equal(count, IMAGES - 8 + 4);
-	assert_int_equal(tag_list(f->reader, f->repository_id, slice_str("t20"), 100, &f->arena, &page),
+	assert_int_equal(
+	    tag_list(f->reader, f->repository_id, slice_str("t20"), 100, &f->arena, &page),
 	    ERR_NONE);
 	assert_int_equal(page.count, 1); /* t22; 21 is untagged */
 	assert_slice(page.at[0], "t22");
 	assert_false(page.more);
 }
 
-/* Between two pages the last one's end is deleted, and others come and change their tags: each image
- * that stays is seen exactly once. */
+/* Between two pages the last one's end is deleted, and others come and change their tags: each
+ * image that stays is seen exactly once. */
 static void pages_survive_changes(void **state)
 {
 	struct fixture *f = *state;
 	struct sample *samples[IMAGES];
 	struct image_page first, rest;
 	fill(f, samples);
-	assert_int_equal(image_list(f->reader, f->repository_id, TAG_STATUS_ANY, NULL, 10, &f->arena,
-			     &first),
+	assert_int_equal(
+	    image_list(f->reader, f->repository_id, TAG_STATUS_ANY, NULL, 10, &f->arena, &first),
 	    ERR_NONE);
 	assert_true(first.more);
-	struct image_delete_item item = {
-	    .id = {.digest = first.at[9].digest, .tag = {NULL, 0}}};
+	struct image_delete_item item = {.id = {.digest = first.at[9].digest, .tag = {NULL, 0}}};
 	struct image_delete del = {.key = f->key, .items = &item, .count = 1};
 	assert_int_equal(RUN(f, &del, image_delete_submit), ERR_NONE);
 	for (int i = 0; i < IMAGES; i += 3) {
@@ -143,18 +144,21 @@ static void finds_by_each_name(void **state)
 {
 	struct fixture *f = *state;
 	struct image image;
-	struct sample *s = image_sample(f, "one", "v1", "v2", NULL), *t = image_sample(f, "two", "v3", NULL);
+	struct sample *s = image_sample(f, "one", "v1", "v2", NULL),
+		      *t = image_sample(f, "two", "v3", NULL);
 	put_ok(f, s);
 	put_ok(f, t);
 	struct image_id tag = {.tag = slice_str("v2")}, none = {.tag = slice_str("none")};
 	struct image_id both = {s->put.digest, slice_str("v1")},
 			mixed = {s->put.digest, slice_str("v3")};
-	assert_int_equal(image_find(f->reader, f->repository_id, &tag, &f->arena, &image), ERR_NONE);
+	assert_int_equal(
+	    image_find(f->reader, f->repository_id, &tag, &f->arena, &image), ERR_NONE);
 	assert_true(digest_eq(&image.digest, &s->put.digest));
 	assert_int_equal(image.tag_count, 2);
-	assert_int_equal(image_find(f->reader, f->repository_id, &both, &f->arena, &image), ERR_NONE);
 	assert_int_equal(
-	    image_find(f->reader, f->repository_id, &mixed, &f->arena, &image), ERR_IMAGE_NOT_FOUND);
+	    image_find(f->reader, f->repository_id, &both, &f->arena, &image), ERR_NONE);
+	assert_int_equal(image_find(f->reader, f->repository_id, &mixed, &f->arena, &image),
+	    ERR_IMAGE_NOT_FOUND);
 	assert_int_equal(
 	    image_find(f->reader, f->repository_id, &none, &f->arena, &image), ERR_IMAGE_NOT_FOUND);
 	struct stored_manifest m;

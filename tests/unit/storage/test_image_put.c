@@ -7,8 +7,7 @@ static struct image find(struct fixture *f, const struct digest *digest)
 {
 	struct image image;
 	struct image_id id = {.digest = *digest, .tag = {NULL, 0}};
-	assert_int_equal(
-	    image_find(f->reader, f->repository_id, &id, &f->arena, &image), ERR_NONE);
+	assert_int_equal(image_find(f->reader, f->repository_id, &id, &f->arena, &image), ERR_NONE);
 	return image;
 }
 
@@ -79,9 +78,8 @@ static void layers_must_be_here(void **state)
 	s->manifest.config.digest = sha256_of("config");
 	assert_int_equal(put(f, s), ERR_LAYERS_NOT_FOUND);
 	char expected[3 * DIGEST_TEXT_MAX];
-	snprintf(expected, sizeof(expected), "%s, %s, %s",
-	    text_of(f, &s->manifest.config.digest), text_of(f, &layers[0].digest),
-	    text_of(f, &layers[2].digest));
+	snprintf(expected, sizeof(expected), "%s, %s, %s", text_of(f, &s->manifest.config.digest),
+	    text_of(f, &layers[0].digest), text_of(f, &layers[2].digest));
 	assert_slice(s->put.job.error.digests, expected);
 	assert_string_equal(tags_of(f, &s->put.digest), "(none)");
 	push_blob(f, slice_str("a"));
@@ -111,8 +109,7 @@ static void children_must_be_here(void **state)
 	assert_slice(index->put.job.error.digests, text_of(f, &children[1]->put.digest));
 	put_ok(f, children[1]);
 	put_ok(f, index);
-	assert_int_equal(
-	    find(f, &index->put.digest).size_bytes, strlen("layer of a larger one"));
+	assert_int_equal(find(f, &index->put.digest).size_bytes, strlen("layer of a larger one"));
 }
 
 static void the_same_again(void **state)
@@ -150,7 +147,8 @@ static void a_tag_moves(void **state)
 	put_ok(f, new);
 	assert_string_equal(tags_of(f, &old->put.digest), "v1");
 	assert_string_equal(tags_of(f, &new->put.digest), "latest");
-	new->tags[0] = slice_str("v1"); /* and on to an image that is there; the old one stays, untagged */
+	new->tags[0] =
+	    slice_str("v1"); /* and on to an image that is there; the old one stays, untagged */
 	put_ok(f, new);
 	assert_string_equal(tags_of(f, &old->put.digest), "");
 	assert_string_equal(tags_of(f, &new->put.digest), "latest,v1");
@@ -194,8 +192,7 @@ static const struct {
     {TAGS_IMMUTABLE_WITH_EXCLUSION, "[{\"filterType\":\"WILDCARD\",\"filter\":\"latest\"}]",
 	"latest-1", false}, /* the whole tag must match */
     {TAGS_MUTABLE_WITH_EXCLUSION, "[{\"filterType\":\"WILDCARD\",\"filter\":\"v*\"}]", "v1", false},
-    {TAGS_MUTABLE_WITH_EXCLUSION, "[{\"filterType\":\"WILDCARD\",\"filter\":\"v*\"}]", "dev",
-	true},
+    {TAGS_MUTABLE_WITH_EXCLUSION, "[{\"filterType\":\"WILDCARD\",\"filter\":\"v*\"}]", "dev", true},
 };
 
 static void mutability(void **state)
@@ -231,8 +228,8 @@ static void all_or_nothing(void **state)
 	struct image_id id = {.tag = slice_str("free")};
 	assert_int_equal(put(f, s), ERR_IMAGE_TAG_EXISTS);
 	assert_slice(s->put.job.error.tag, "taken");
-	assert_int_equal(manifest_read(f->reader, &f->key, &id, true, &f->arena, &m),
-	    ERR_MANIFEST_UNKNOWN);
+	assert_int_equal(
+	    manifest_read(f->reader, &f->key, &id, true, &f->arena, &m), ERR_MANIFEST_UNKNOWN);
 }
 
 static void a_thousand_tags(void **state)

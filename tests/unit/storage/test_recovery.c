@@ -139,6 +139,26 @@ static void a_clean_restart(void **state)
 	assert_int_equal(upload_stat(f->reader, &f->key, id, &size), ERR_NONE);
 }
 
+/* What was over before the restart does not come back. */
+static void ended_sessions_stay_ended(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t finished[16], cancelled[16];
+	uint64_t size;
+	struct digest digest = sha256_of("x");
+	struct upload *u = open_upload(f, finished);
+	struct upload_cancel cancel = {.key = f->key};
+	upload_release(open_upload(f, cancelled)); /* at once, so that each has a slot of its own */
+	upload_append(u, slice_str("x"));
+	assert_int_equal(finish_upload(f, u, &digest), ERR_NONE);
+	memcpy(cancel.id, cancelled, 16);
+	assert_int_equal(RUN(f, &cancel, upload_cancel_submit), ERR_NONE);
+	fixture_close(f);
+	fixture_open(f);
+	assert_int_equal(upload_stat(f->reader, &f->key, finished, &size), ERR_UPLOAD_UNKNOWN);
+	assert_int_equal(upload_stat(f->reader, &f->key, cancelled, &size), ERR_UPLOAD_UNKNOWN);
+}
+
 /* a crash of the machine: as if the folder had last been opened under another boot */
 
 static void another_boot(struct fixture *f, const char *more)
@@ -159,8 +179,8 @@ static void power_loss(void **state)
 	uint64_t size;
 	struct slice whole = noise(&f->arena, 200000, 1), torn = noise(&f->arena, 200000, 2),
 		     cut = noise(&f->arena, 200000, 3), sure = noise(&f->arena, 200000, 4);
-	struct digest digests[] = {push_blob(f, whole), push_blob(f, torn), push_blob(f, cut),
-	    push_blob(f, sure)};
+	struct digest digests[] = {
+	    push_blob(f, whole), push_blob(f, torn), push_blob(f, cut), push_blob(f, sure)};
 	struct upload *u = open_upload(f, id);
 	upload_append(u, whole);
 	upload_keep(u, &size);
@@ -184,7 +204,8 @@ static void power_loss(void **state)
 	assert_true(blob_exists(f, &digests[1]));
 }
 
-/* Under the same boot nothing is hashed again: the page cache is whole. What was not yet flushed is. */
+/* Under the same boot nothing is hashed again: the page cache is whole. What was not yet flushed
+ * is. */
 static void unflushed_blobs_are_flushed(void **state)
 {
 	struct fixture *f = *state;
@@ -245,7 +266,8 @@ static void torn_heads(void **state)
 		upload_release(open_upload(f, ids[i]));
 	fixture_close(f);
 	FILE *file = fopen(fixture_path(f, "sessions"), "r+");
-	/* sessions that end in turn share slot 0; these three did not overlap, so make the damage there */
+	/* sessions that end in turn share slot 0; these three did not overlap, so make the damage
+	 * there */
 	fseek(file, 40, SEEK_SET);
 	fputc('x', file);
 	fclose(file);
@@ -264,6 +286,7 @@ int main(void)
 	    store_test(killed_in_a_small_upload),
 	    store_test(killed_between_blob_and_manifest),
 	    store_test(a_clean_restart),
+	    store_test(ended_sessions_stay_ended),
 	    store_test(power_loss),
 	    store_test(unflushed_blobs_are_flushed),
 	    store_test(orphans_are_removed),

@@ -41,11 +41,10 @@ static void creates_and_finds(void **state)
 static void refuses_a_second_of_the_name(void **state)
 {
 	struct fixture *f = *state;
-	struct repository_create again = {
-	    .repository = {.account = f->key.account,
-		.region = f->key.region,
-		.name = f->key.name,
-		.encryption_type = slice_str("AES256")}};
+	struct repository_create again = {.repository = {.account = f->key.account,
+					      .region = f->key.region,
+					      .name = f->key.name,
+					      .encryption_type = slice_str("AES256")}};
 	assert_int_equal(RUN(f, &again, repository_create_submit), ERR_REPOSITORY_EXISTS);
 	assert_slice(again.job.error.repository, "team/app");
 	assert_slice(again.job.error.registry, "000000000000");
@@ -72,23 +71,20 @@ static void lists_by_page(void **state)
 	struct fixture *f = *state;
 	struct repository_page page;
 	struct slice after = {NULL, 0};
-	char seen[512] = "";
+	char *seen = arena_strdup(&f->arena, slice_str(""));
 	for (int i = 0; i < 7; i++)
 		create_repository(f, arena_printf(&f->arena, "r%d", i), TAGS_MUTABLE, NULL);
 	do {
 		assert_int_equal(repository_list(f->reader, f->key.account, f->key.region, after, 3,
 				     &f->arena, &page),
 		    ERR_NONE);
-		for (size_t i = 0; i < page.count; i++) {
-			strncat(seen, page.at[i].name.at, page.at[i].name.len);
-			strcat(seen, " ");
-		}
+		for (size_t i = 0; i < page.count; i++)
+			seen = arena_printf(&f->arena, "%s%.*s ", seen, SLICE_ARG(page.at[i].name));
 		after = page.at[page.count - 1].name;
 	} while (page.more);
 	assert_string_equal(seen, "r0 r1 r2 r3 r4 r5 r6 team/app ");
-	assert_int_equal(
-	    repository_list(f->reader, f->key.account, slice_str("eu-west-1"), slice_of(NULL, 0), 9,
-		&f->arena, &page),
+	assert_int_equal(repository_list(f->reader, f->key.account, slice_str("eu-west-1"),
+			     slice_of(NULL, 0), 9, &f->arena, &page),
 	    ERR_NONE);
 	assert_int_equal(page.count, 0);
 	assert_false(page.more);
@@ -131,8 +127,8 @@ static void full_ones_need_force(void **state)
 	fixture_open(f);
 	fixture_close(f);
 	fixture_open(f);
-	assert_int_equal(image_list(f->reader, f->repository_id, TAG_STATUS_ANY, NULL, 10, &f->arena,
-			     &page),
+	assert_int_equal(
+	    image_list(f->reader, f->repository_id, TAG_STATUS_ANY, NULL, 10, &f->arena, &page),
 	    ERR_NONE);
 	(void)page; /* rows of the old id may only go, never be seen by name */
 }

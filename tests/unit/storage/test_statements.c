@@ -1,6 +1,6 @@
 /*
- * Asks SQLite's planner about every statement: what costs more the more is stored would be seen here, as
- * a scan of a table or a sort in a temporary tree.
+ * Asks SQLite's planner about every statement: what costs more the more is stored would be seen
+ * here, as a scan of a table or a sort in a temporary tree.
  */
 #include "support.h"
 
@@ -50,9 +50,10 @@ static void a_scan_would_be_seen(void **state)
 	struct fixture *f = *state;
 	sqlite3_stmt *q = NULL;
 	bool seen = false;
-	assert_int_equal(sqlite3_prepare_v2(f->reader->db.handle,
-			     "EXPLAIN QUERY PLAN SELECT name FROM tag WHERE name > 'a' ORDER BY digest",
-			     -1, &q, NULL),
+	assert_int_equal(
+	    sqlite3_prepare_v2(f->reader->db.handle,
+		"EXPLAIN QUERY PLAN SELECT name FROM tag WHERE name > 'a' ORDER BY digest", -1, &q,
+		NULL),
 	    SQLITE_OK);
 	while (sqlite3_step(q) == SQLITE_ROW)
 		seen = seen || costly((const char *)sqlite3_column_text(q, 3));

@@ -15,7 +15,8 @@ static void one_owner(void **state)
 	char expected[512];
 	assert_null(store_open(&f->options, &err));
 	snprintf(expected, sizeof(expected),
-	    "the data folder %s is in use by another drydock (pid %ld): stop it, or choose another with "
+	    "the data folder %s is in use by another drydock (pid %ld): stop it, or choose another "
+	    "with "
 	    "--data",
 	    f->folder, (long)getpid());
 	assert_string_equal(err.text, expected);
@@ -30,8 +31,8 @@ static void a_newer_schema_is_refused(void **state)
 	sqlite3 *db;
 	fixture_close(f);
 	assert_int_equal(sqlite3_open(fixture_path(f, "drydock.db"), &db), SQLITE_OK);
-	sqlite3_exec(db, arena_printf(&f->arena, "PRAGMA user_version=%d", schema_version() + 1), NULL,
-	    NULL, NULL);
+	sqlite3_exec(db, arena_printf(&f->arena, "PRAGMA user_version=%d", schema_version() + 1),
+	    NULL, NULL, NULL);
 	assert_null(store_open(&f->options, &err));
 	assert_non_null(strstr(err.text, f->folder));
 	assert_non_null(strstr(err.text, "newer drydock"));

@@ -25,8 +25,8 @@ static struct slice read_blob(struct fixture *f, const struct digest *digest)
 	return slice_of(bytes, blob.size);
 }
 
-static const size_t sizes[] = {0, 1, 4096, BLOB_INLINE_MAX - 1, BLOB_INLINE_MAX, BLOB_INLINE_MAX + 1,
-    300000, 12 * 1024 * 1024};
+static const size_t sizes[] = {0, 1, 4096, BLOB_INLINE_MAX - 1, BLOB_INLINE_MAX,
+    BLOB_INLINE_MAX + 1, 300000, 12 * 1024 * 1024};
 
 /* In steps, each in a request of its own; 0: all in one. */
 static void upload_in(struct fixture *f, struct slice bytes, size_t step)
@@ -112,8 +112,7 @@ static void belongs_to_its_repository(void **state)
 	struct repository_key other = key_of("team/other"), missing = key_of("team/none");
 	upload_release(u);
 	create_repository(f, "team/other", TAGS_MUTABLE, NULL);
-	assert_int_equal(
-	    upload_acquire(f->store, f->reader, &other, id, &u), ERR_UPLOAD_UNKNOWN);
+	assert_int_equal(upload_acquire(f->store, f->reader, &other, id, &u), ERR_UPLOAD_UNKNOWN);
 	assert_int_equal(
 	    upload_acquire(f->store, f->reader, &missing, id, &u), ERR_REPOSITORY_NOT_FOUND);
 	assert_int_equal(
@@ -291,15 +290,15 @@ static void its_file_has_its_place(void **state)
 	char text[DIGEST_TEXT_MAX];
 	struct digest large = push_blob(f, noise(&f->arena, 100000, 3));
 	digest_format(&large, text);
-	assert_true(exists(
-	    f, arena_printf(&f->arena, "blobs/sha256/%.2s/%s", text + 7, text + 7)));
+	assert_true(exists(f, arena_printf(&f->arena, "blobs/sha256/%.2s/%s", text + 7, text + 7)));
 	struct digest small = push_blob(f, slice_str("small"));
 	digest_format(&small, text);
-	assert_false(exists(
-	    f, arena_printf(&f->arena, "blobs/sha256/%.2s/%s", text + 7, text + 7)));
+	assert_false(
+	    exists(f, arena_printf(&f->arena, "blobs/sha256/%.2s/%s", text + 7, text + 7)));
 }
 
-/* A file under the blob's name that no row vouches for (a crash left it) is not taken for the blob. */
+/* A file under the blob's name that no row vouches for (a crash left it) is not taken for the blob.
+ */
 static void a_stray_file_makes_way(void **state)
 {
 	struct fixture *f = *state;

@@ -1,10 +1,11 @@
 /*
- * One walk over the JSON tree, which stops at the first fault, then the rules that concern several rules.
+ * One walk over the JSON tree, which stops at the first fault, then the rules that concern several
+ * rules.
  *
- * Texts seen of ECR: "Only one rule can select Untagged ...", "Rule for tagStatus=ANY ...", "Must specify
- * tagPrefixList or ...", "instance failed to match exactly one schema ..." (whose further lines are not
- * known). Those of the schema validator (missing and unknown properties, types, enumerations, bounds) have
- * its own form. The rest is ours: FAULT_OURS marks it.
+ * Texts seen of ECR: "Only one rule can select Untagged ...", "Rule for tagStatus=ANY ...", "Must
+ * specify tagPrefixList or ...", "instance failed to match exactly one schema ..." (whose further
+ * lines are not known). Those of the schema validator (missing and unknown properties, types,
+ * enumerations, bounds) have its own form. The rest is ours: FAULT_OURS marks it.
  */
 #include "protocol/lifecycle_policy.h"
 
@@ -78,7 +79,8 @@ static bool check_required(struct parser *p, const cJSON *object, const char *co
 	}
 	json_array_end(&w);
 	return count == 0 ||
-	    fault(p, "object has missing required properties (%.*s)", SLICE_ARG(buf_slice(&missing)));
+	    fault(
+		p, "object has missing required properties (%.*s)", SLICE_ARG(buf_slice(&missing)));
 }
 
 static bool is_known(const char *name, const char *const *names)
@@ -108,8 +110,8 @@ static bool check_unknown(struct parser *p, const cJSON *object, const char *con
 	return true;
 }
 
-static bool check_object(struct parser *p, const cJSON *value, const char *const *required,
-    const char *const *known)
+static bool check_object(
+    struct parser *p, const cJSON *value, const char *const *required, const char *const *known)
 {
 	return check_type(p, value, "object") && check_required(p, value, required) &&
 	    check_unknown(p, value, known);
@@ -212,7 +214,8 @@ static bool read_entry(struct parser *p, const cJSON *item, bool prefix, struct 
 	return true;
 }
 
-static bool read_list(struct parser *p, const cJSON *list, bool prefixes, struct lifecycle_rule *rule)
+static bool read_list(
+    struct parser *p, const cJSON *list, bool prefixes, struct lifecycle_rule *rule)
 {
 	struct slice *matches;
 	const cJSON *item;
@@ -244,10 +247,12 @@ static bool read_tags(struct parser *p, const cJSON *selection, struct lifecycle
 		return false;
 	rule->tags = (enum lifecycle_tags)status;
 	if (rule->tags != LIFECYCLE_TAGGED && (prefixes || patterns))
-		return FAULT_OURS(
-		    p, "tagPrefixList and tagPatternList can only be specified when tagStatus=TAGGED.");
+		return FAULT_OURS(p,
+		    "tagPrefixList and tagPatternList can only be specified when "
+		    "tagStatus=TAGGED.");
 	if (prefixes && patterns)
-		return FAULT_OURS(p, "Only one of tagPrefixList and tagPatternList can be specified.");
+		return FAULT_OURS(
+		    p, "Only one of tagPrefixList and tagPatternList can be specified.");
 	if (rule->tags == LIFECYCLE_TAGGED && rule->match_count == 0)
 		return fault(
 		    p, "Must specify tagPrefixList or tagPatternList when tagStatus=TAGGED.");
@@ -286,7 +291,7 @@ static bool read_selection(struct parser *p, const cJSON *selection, struct life
 	if (json_has(selection, "storageClass") &&
 	    !read_enum(p, member_of(selection, "storageClass"), classes, &class))
 		return false;
-	rule->storage_class = (enum lifecycle_class)class;
+	rule->storage_class = (enum lifecycle_class) class;
 	return read_tags(p, selection, rule) && read_count(p, selection, rule);
 }
 
@@ -303,8 +308,9 @@ static bool read_action(struct parser *p, const cJSON *action, struct lifecycle_
 		return false;
 	target = member_of(action, "targetStorageClass");
 	rule->action = (enum lifecycle_action)type;
-	if (rule->action == LIFECYCLE_EXPIRE ? target != NULL
-					     : !slice_is(json_string(action, "targetStorageClass"), "archive"))
+	if (rule->action == LIFECYCLE_EXPIRE
+		? target != NULL
+		: !slice_is(json_string(action, "targetStorageClass"), "archive"))
 		return fault(p, NO_SCHEMA);
 	return true;
 }
@@ -315,14 +321,14 @@ static bool check_matrix(struct parser *p, const struct lifecycle_rule *rule)
 	bool transitioned = rule->count_type == LIFECYCLE_SINCE_TRANSITIONED;
 
 	if (transitioned && rule->storage_class != LIFECYCLE_ARCHIVE)
-		return FAULT_OURS(
-		    p, "countType=sinceImageTransitioned can only be used with storageClass=archive.");
+		return FAULT_OURS(p,
+		    "countType=sinceImageTransitioned can only be used with storageClass=archive.");
 	if (!transitioned && rule->storage_class == LIFECYCLE_ARCHIVE)
-		return FAULT_OURS(
-		    p, "storageClass=archive can only be used with countType=sinceImageTransitioned.");
+		return FAULT_OURS(p,
+		    "storageClass=archive can only be used with countType=sinceImageTransitioned.");
 	if (transitioned && rule->action != LIFECYCLE_EXPIRE)
-		return FAULT_OURS(
-		    p, "countType=sinceImageTransitioned can only be used with action type expire.");
+		return FAULT_OURS(p,
+		    "countType=sinceImageTransitioned can only be used with action type expire.");
 	if (rule->count_type == LIFECYCLE_SINCE_PULLED && rule->action != LIFECYCLE_TRANSITION)
 		return FAULT_OURS(
 		    p, "countType=sinceImagePulled can only be used with action type transition.");
@@ -382,8 +388,8 @@ static bool check_pair(
 	if (rule->tags == LIFECYCLE_UNTAGGED)
 		return fault(p, "Only one rule can select Untagged images per storage class.");
 	if (same_tags(rule, later))
-		return FAULT_OURS(p,
-		    "Rules must have unique tagPrefixList or tagPatternList per storage class.");
+		return FAULT_OURS(
+		    p, "Rules must have unique tagPrefixList or tagPatternList per storage class.");
 	return true;
 }
 
@@ -417,10 +423,12 @@ static bool read_policy(
 	count = (size_t)cJSON_GetArraySize(rules);
 	if (count == 0)
 		return fault(p,
-		    "array is too short: must have at least 1 elements but instance has 0 elements");
+		    "array is too short: must have at least 1 elements but instance has 0 "
+		    "elements");
 	if (count > rules_max)
 		return fault(p,
-		    "array is too long: must have at most %zu elements but instance has %zu elements",
+		    "array is too long: must have at most %zu elements but instance has %zu "
+		    "elements",
 		    rules_max, count);
 	out->rules = arena_array(p->arena, count, sizeof(*out->rules));
 	cJSON_ArrayForEach(rule, rules) {

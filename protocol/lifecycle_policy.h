@@ -1,8 +1,9 @@
 /*
  * Lifecycle policies: grammar and validation (ecr-behaviour 4.1, 4.2).
  *
- * The texts of structural faults are those of the schema validator that ECR uses, as far as they were seen;
- * see lifecycle_policy.c for which are ours. What a rule selects is decided elsewhere. Pure; n log n.
+ * The texts of structural faults are those of the schema validator that ECR uses, as far as they
+ * were seen; see lifecycle_policy.c for which are ours. What a rule selects is decided elsewhere.
+ * Pure; n log n.
  */
 #ifndef DRYDOCK_PROTOCOL_LIFECYCLE_POLICY_H
 #define DRYDOCK_PROTOCOL_LIFECYCLE_POLICY_H
@@ -27,10 +28,12 @@ struct lifecycle_rule {
 	int64_t priority;
 	struct slice description; /* absent: none */
 	enum lifecycle_tags tags;
-	/* Each must be matched by a tag of the image: in order, each once; with LIFECYCLE_TAGGED alone. */
+	/* Each must be matched by a tag of the image: in order, each once; with LIFECYCLE_TAGGED
+	 * alone. */
 	const struct slice *matches;
 	size_t match_count;
-	bool prefixes; /* they begin the tag; otherwise they are patterns with '*' (wildcard_match) */
+	bool prefixes; /* they begin the tag; otherwise they are patterns with '*' (wildcard_match)
+			*/
 	enum lifecycle_class storage_class;
 	enum lifecycle_count count_type;
 	int64_t count;
@@ -43,8 +46,9 @@ struct lifecycle_policy {
 };
 
 /*
- * False: *why is what follows "Lifecycle policy validation failure: " in ECR's answer, in the arena. What
- * *out holds is in the arena too and outlives text. rules_max: LIFECYCLE_RULES_MAX, or fewer.
+ * False: *why is what follows "Lifecycle policy validation failure: " in ECR's answer, in the
+ * arena. What *out holds is in the arena too and outlives text. rules_max: LIFECYCLE_RULES_MAX, or
+ * fewer.
  */
 bool lifecycle_policy_parse(struct slice text, size_t rules_max, struct arena *a,
     struct lifecycle_policy *out, struct slice *why);

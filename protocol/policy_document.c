@@ -42,7 +42,8 @@ static bool read_strings(
 	return true;
 }
 
-/* The value of NAME or NotNAME, of which a statement may have one; NULL with a fault when it has both. */
+/* The value of NAME or NotNAME, of which a statement may have one; NULL with a fault when it has
+ * both. */
 static bool pick(struct parser *p, const cJSON *statement, const char *name, const char *not_name,
     const cJSON **out, bool *negated)
 {
@@ -138,7 +139,8 @@ static bool read_principals(struct parser *p, const cJSON *value, struct policy_
 	static const char *const names[] = {"AWS", "Service", "Federated", "CanonicalUser", NULL};
 	struct policy_principal *list;
 
-	if (!cJSON_IsObject(value) && !(cJSON_IsString(value) && strcmp(value->valuestring, "*") == 0))
+	if (!cJSON_IsObject(value) &&
+	    !(cJSON_IsString(value) && strcmp(value->valuestring, "*") == 0))
 		return fault(p, "a statement's Principal is neither \"*\" nor an object");
 	list = arena_array(p->arena, count_leaves(value) + 1, sizeof(*list));
 	s->principals = list;
@@ -154,8 +156,9 @@ static bool read_principals(struct parser *p, const cJSON *value, struct policy_
 		const struct slice *found;
 		size_t count;
 
-		if (one && (!read_strings(p, one, &found, &count) ||
-			       !add_principals(p, types[i].type, found, count, s, list)))
+		if (one &&
+		    (!read_strings(p, one, &found, &count) ||
+			!add_principals(p, types[i].type, found, count, s, list)))
 			return false;
 	}
 	return s->principal_count > 0 || fault(p, "a statement's Principal names nobody");
@@ -210,7 +213,7 @@ static bool scalar(const cJSON *value)
 /* {operator: {key: value or [value...]}} */
 static bool check_condition(struct parser *p, const cJSON *condition)
 {
-	const cJSON *operator, *key, *value;
+	const cJSON *operator, * key, *value;
 
 	if (!cJSON_IsObject(condition))
 		return fault(p, "a statement's Condition is not an object");
@@ -219,10 +222,12 @@ static bool check_condition(struct parser *p, const cJSON *condition)
 			return fault(p, "an operator of a Condition is not an object");
 		cJSON_ArrayForEach(key, operator) {
 			if (!scalar(key) && !cJSON_IsArray(key))
-				return fault(p, "a key of a Condition has no value or list of values");
+				return fault(
+				    p, "a key of a Condition has no value or list of values");
 			cJSON_ArrayForEach(value, key) {
 				if (!scalar(value))
-					return fault(p, "a value of a Condition is not a plain one");
+					return fault(
+					    p, "a value of a Condition is not a plain one");
 			}
 		}
 	}
@@ -285,7 +290,8 @@ static bool read_version(struct parser *p, const cJSON *tree, struct policy_docu
 	out->version = slice_str("2008-10-17");
 	if (id && !cJSON_IsString(id))
 		return fault(p, "Id is not a string");
-	if (!version || (cJSON_IsString(version) && strcmp(version->valuestring, "2008-10-17") == 0))
+	if (!version ||
+	    (cJSON_IsString(version) && strcmp(version->valuestring, "2008-10-17") == 0))
 		return true;
 	out->version = slice_str("2012-10-17");
 	if (!cJSON_IsString(version) || strcmp(version->valuestring, "2012-10-17") != 0)
@@ -372,8 +378,8 @@ static bool statement_has_principal(
 	return found != s->not_principal;
 }
 
-bool policy_denies(const struct policy_document *policy, struct slice principal, struct slice account,
-    struct slice action)
+bool policy_denies(const struct policy_document *policy, struct slice principal,
+    struct slice account, struct slice action)
 {
 	for (size_t i = 0; i < policy->count; i++) {
 		const struct policy_statement *s = &policy->statements[i];

@@ -1,16 +1,23 @@
 /*
- * Repository and registry policies: their structure (ecr-behaviour 7; the IAM policy language, resource-based).
+ * Repository and registry policies: their structure (ecr-behaviour 7; the IAM policy language,
+ * resource-based).
  *
  * Known are the elements Version, Id, Statement and, within a statement, Sid, Effect, Principal or
- * NotPrincipal, Action or NotAction, Resource or NotResource, Condition. Actions must be ECR's. Whether a
- * principal exists cannot be known here: only its form is looked at. Pure, linear.
+ * NotPrincipal, Action or NotAction, Resource or NotResource, Condition. Actions must be ECR's.
+ * Whether a principal exists cannot be known here: only its form is looked at. Pure, linear.
  */
 #ifndef DRYDOCK_PROTOCOL_POLICY_DOCUMENT_H
 #define DRYDOCK_PROTOCOL_POLICY_DOCUMENT_H
 
 #include "protocol/arena.h"
 
-enum policy_principal_type { POLICY_EVERYBODY, POLICY_AWS, POLICY_SERVICE, POLICY_FEDERATED, POLICY_CANONICAL };
+enum policy_principal_type {
+	POLICY_EVERYBODY,
+	POLICY_AWS,
+	POLICY_SERVICE,
+	POLICY_FEDERATED,
+	POLICY_CANONICAL
+};
 
 struct policy_principal {
 	enum policy_principal_type type;
@@ -37,23 +44,24 @@ struct policy_document {
 };
 
 /*
- * False: *why says in words of ours what is wrong (ECR answers one text for all of it). What *out holds is
- * in the arena and outlives text.
+ * False: *why says in words of ours what is wrong (ECR answers one text for all of it). What *out
+ * holds is in the arena and outlives text.
  */
 bool policy_document_parse(
     struct slice text, struct arena *a, struct policy_document *out, const char **why);
 
-/* "ecr:" and an operation of the model or one of the permissions without one, in any case; wildcards allowed. */
+/* "ecr:" and an operation of the model or one of the permissions without one, in any case;
+ * wildcards allowed. */
 bool policy_action_known(struct slice action);
 
 /* True when the action ("ecr:PutImage") is one that the statement is about. */
 bool policy_statement_has_action(const struct policy_statement *s, struct slice action);
 
 /*
- * True when an unconditional Deny keeps the principal (an ARN, and its account) from the action: what
- * SetRepositoryPolicy refuses to do to its own caller unless forced.
+ * True when an unconditional Deny keeps the principal (an ARN, and its account) from the action:
+ * what SetRepositoryPolicy refuses to do to its own caller unless forced.
  */
-bool policy_denies(const struct policy_document *policy, struct slice principal, struct slice account,
-    struct slice action);
+bool policy_denies(const struct policy_document *policy, struct slice principal,
+    struct slice account, struct slice action);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Replication configurations as they are kept: JSON of ECR's ReplicationConfiguration (ecr-behaviour 2.8,
- * 8.2), and whether a rule speaks of a repository. Pure.
+ * Replication configurations as they are kept: JSON of ECR's ReplicationConfiguration
+ * (ecr-behaviour 2.8, 8.2), and whether a rule speaks of a repository. Pure.
  */
 #ifndef DRYDOCK_PROTOCOL_REPLICATION_H
 #define DRYDOCK_PROTOCOL_REPLICATION_H

@@ -1,7 +1,7 @@
 #include "storage/archive.h"
 
 #include "storage/archive_due.h"
-#include "storage/image_rows.h"
+#include "storage/push_effects.h"
 #include "storage/rows.h"
 
 #include <stdlib.h>
@@ -32,18 +32,10 @@ static bool not_supported(struct archive_update *up, const char *why)
 static bool find(
     struct store_tx *tx, struct archive_update *up, int64_t repository_id, struct image_row *row)
 {
-	struct store_job *job = &up->job;
-	enum error_code code = ERR_NONE;
-	up->digest = up->id.digest;
-	if (up->id.tag.at)
-		code = tag_row_find(tx, job, repository_id, up->id.tag, &up->digest);
-	if (code == ERR_NONE && up->id.tag.at && up->id.digest.algorithm != DIGEST_NONE &&
-	    !digest_eq(&up->id.digest, &up->digest))
-		code = ERR_IMAGE_NOT_FOUND;
-	if (code == ERR_NONE)
-		code = image_row_find(tx, job, repository_id, &up->digest, row);
+	enum error_code code = image_row_named(tx, &up->job, repository_id, &up->id, row);
 	if (code == ERR_IMAGE_NOT_FOUND)
 		refuse(up, code);
+	up->digest = row->digest;
 	return code == ERR_NONE;
 }
 
@@ -131,7 +123,7 @@ static bool move_all(struct store_tx *tx, struct store_job *job, struct image_ro
 static void update_run(struct store_tx *tx, struct store_job *job)
 {
 	struct archive_update *up = (struct archive_update *)job;
-	struct image_row row;
+	struct image_row row = {0};
 	int64_t repository_id, when_ms = clock_now_ms(&tx->store->clock);
 	if (!archive_end_due(tx, job, when_ms) || !job_repository_id(tx, job, &up->key, &repository_id) ||
 	    !find(tx, up, repository_id, &row) || !may_move(tx, up, &row))
@@ -180,7 +172,8 @@ bool archive_end_due(struct store_tx *tx, struct store_job *job, int64_t now_ms)
 		for (size_t i = 0; i < count; i++) {
 			if (image_row_find(tx, job, due[i].repository_id, &due[i].digest, &row) !=
 				ERR_NONE ||
-			    !image_row_move(tx, job, &row, IMAGE_ACTIVE, due[i].due_ms))
+			    !image_row_move(tx, job, &row, IMAGE_ACTIVE, due[i].due_ms) ||
+			    !restore_effects(tx, job, &row))
 				return false;
 		}
 	}

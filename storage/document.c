@@ -154,8 +154,7 @@ static bool check_quota(struct store_tx *tx, struct document_put *put)
 		tx_fail(tx, &put->job);
 	if (full) {
 		put->job.error.code = ERR_LIMIT_EXCEEDED;
-		put->job.error.detail =
-		    quota_message(&tx->store->quotas, quota, put->job.arena);
+		put->job.error.detail = quota_message(&tx->store->quotas, quota, put->job.arena);
 	}
 	return step == SQLITE_ROW && !full;
 }
@@ -183,8 +182,8 @@ static void put_run(struct store_tx *tx, struct store_job *job)
 	put->stale = put->rule == DOCUMENT_REPLACE && !slice_eq(old.text, put->expected);
 	if (put->stale || (found != ERR_NONE && !check_quota(tx, put)))
 		return;
-	put->put = (struct document){
-	    put->key.name, put->text, old.created_ms, now_ms, .evaluated_ms = 0};
+	put->put =
+	    (struct document){put->key.name, put->text, old.created_ms, now_ms, .evaluated_ms = 0};
 	document_row_put(tx, job, &put->key, &put->put);
 }
 

@@ -124,6 +124,7 @@ struct image_put {
 	const struct slice *tags;
 	size_t tag_count;
 	bool refuse_same;
+	bool replica; /* it is a copy that replication makes */
 	bool sparse; /* an index's children need not be here (OCI distribution-spec) */
 	/*
 	 * To be made when the repository is not there, with these settings, in the same transaction: a put that

@@ -9,7 +9,7 @@
 #include "protocol/buf.h"
 #include "protocol/json.h"
 #include "protocol/wildcard.h"
-#include "storage/image_rows.h"
+#include "storage/push_effects.h"
 #include "storage/rows.h"
 
 enum {
@@ -23,6 +23,7 @@ struct put_state {
 	int64_t repository_id;
 	uint64_t image_count;
 	enum mutability mutability;
+	bool scan_on_push;
 	struct slice filters;
 	int64_t *blobs; /* ids of config and layers */
 	size_t blob_count;
@@ -67,6 +68,7 @@ static bool find_repository(struct put_state *s)
 	if (step == SQLITE_ROW) {
 		s->repository_id = sqlite3_column_int64(q, 0);
 		s->mutability = (enum mutability)sqlite3_column_int(q, 5);
+		s->scan_on_push = sqlite3_column_int(q, 7) != 0;
 		s->filters = column_dup(q, 6, arena_of(s));
 		s->image_count = (uint64_t)sqlite3_column_int64(q, 10);
 	}
@@ -393,18 +395,44 @@ static bool restore_image(struct put_state *s)
 		clock_now_ms(&s->tx->store->clock));
 }
 
-static void put_run(struct store_tx *tx, struct store_job *job)
+static bool write_image(struct put_state *s)
 {
-	struct image_put *put = (struct image_put *)job;
+	if (!s->exists)
+		return write_new_image(s);
+	return restore_image(s) && tag_old_image(s);
+}
+
+static void follow(struct put_state *s, bool fresh)
+{
+	struct push push = {
+	    .key = &s->put->key,
+	    .scan_on_push = s->scan_on_push,
+	    .fresh = fresh,
+	    .replica = s->put->replica,
+	    .row = &s->row,
+	    .tags = s->put->tags,
+	    .tag_count = s->put->tag_count,
+	};
+	s->row.media_type = s->put->parsed->media_type;
+	s->row.artifact_type = s->put->parsed->artifact_type;
+	push_effects(s->tx, &s->put->job, &push);
+}
+
+void image_put_in(struct store_tx *tx, struct image_put *put)
+{
 	struct put_state s = {.tx = tx, .put = put, .row.tags = {"", 0}};
 	put->created = false;
 	if (!find_repository(&s) || !find_references(&s) || !find_image(&s) || !check_tags(&s) ||
 	    !check_limits(&s))
 		return;
-	if (!s.exists)
-		write_new_image(&s);
-	else if (restore_image(&s))
-		tag_old_image(&s);
+	bool fresh = !s.exists || s.row.status != IMAGE_ACTIVE;
+	if (write_image(&s) && (fresh || s.new_tags > 0))
+		follow(&s, fresh);
+}
+
+static void put_run(struct store_tx *tx, struct store_job *job)
+{
+	image_put_in(tx, (struct image_put *)job);
 }
 
 void image_put_submit(struct store *store, struct image_put *put)

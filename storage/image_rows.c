@@ -109,6 +109,19 @@ enum error_code tag_row_find(struct store_tx *tx, struct store_job *job, int64_t
 	return job->error.code;
 }
 
+enum error_code image_row_named(struct store_tx *tx, struct store_job *job, int64_t repository_id,
+    const struct image_id *id, struct image_row *out)
+{
+	struct digest digest = id->digest;
+	enum error_code code = ERR_NONE;
+	if (id->tag.at)
+		code = tag_row_find(tx, job, repository_id, id->tag, &digest);
+	if (code == ERR_NONE && id->tag.at && id->digest.algorithm != DIGEST_NONE &&
+	    !digest_eq(&id->digest, &digest))
+		code = ERR_IMAGE_NOT_FOUND;
+	return code == ERR_NONE ? image_row_find(tx, job, repository_id, &digest, out) : code;
+}
+
 /* Writes a row's new tags; the row moves when it gets its first or loses its last. */
 static bool write_tags(struct store_tx *tx, struct store_job *job, struct image_row *row,
     struct slice tags, size_t count)
@@ -205,7 +218,10 @@ bool image_row_move(struct store_tx *tx, struct store_job *job, struct image_row
 /* What other tables say of an image that goes. */
 static bool drop_beside(struct store_tx *tx, struct store_job *job, const struct image_row *row)
 {
-	return row->status == IMAGE_ACTIVE || forget_archived(tx, job, row->id);
+	sqlite3_stmt *q = db_query(tx->db, Q_REPLICATION_DROP);
+	bind_int(q, 1, row->id);
+	return tx_exec(tx, job, q) &&
+	    (row->status == IMAGE_ACTIVE || forget_archived(tx, job, row->id));
 }
 
 /* The blob ids listed in the row of its manifest no longer count as referred to by it. */

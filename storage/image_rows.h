@@ -35,6 +35,13 @@ enum error_code image_row_find(struct store_tx *tx, struct store_job *job, int64
 enum error_code tag_row_find(struct store_tx *tx, struct store_job *job, int64_t repository_id,
     struct slice tag, struct digest *out);
 
+/*
+ * By digest, by tag, or by both, which then must go together: the same answers. (A mismatch is
+ * ERR_IMAGE_NOT_FOUND.)
+ */
+enum error_code image_row_named(struct store_tx *tx, struct store_job *job, int64_t repository_id,
+    const struct image_id *id, struct image_row *out);
+
 /* Puts a tag on a row or takes it off; *row follows. False when the job has failed. */
 bool image_row_add_tag(
     struct store_tx *tx, struct store_job *job, struct image_row *row, struct slice tag);
@@ -65,5 +72,7 @@ bool tags_have(struct slice tags, struct slice name);
 /* The tags with one more or one less, in order, in the arena. */
 struct slice tags_with(struct slice tags, struct slice name, struct arena *a);
 struct slice tags_without(struct slice tags, struct slice name, struct arena *a);
+/* In a run function: the whole of a put, which stands for a part of another job; only put->job's error and arena are used. */
+void image_put_in(struct store_tx *tx, struct image_put *put);
 
 #endif

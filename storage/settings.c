@@ -33,8 +33,8 @@ enum error_code replication_rules_tx(struct store_tx *tx, struct slice account, 
 	return read_rules(code, found.text, a, out);
 }
 
-bool pull_time_excluded(struct store_reader *reader, struct slice account, struct slice region,
-    struct slice principal)
+bool pull_time_excluded(
+    struct store_reader *reader, struct slice account, struct slice region, struct slice principal)
 {
 	struct document_key key = {account, region, DOCUMENT_EXCLUSION, principal};
 	struct document found;

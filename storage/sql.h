@@ -42,6 +42,7 @@
 	/* repositories */                                                                         \
 	X(REPOSITORY_ID, "SELECT id FROM repository " SQL_KEYED)                                   \
 	X(REPOSITORY_FIND, SQL_OF_REPOSITORY SQL_KEYED)                                            \
+	X(REPOSITORY_BY_ID, SQL_OF_REPOSITORY "WHERE id = ?1")                                     \
 	X(REPOSITORY_LIST, SQL_OF_REPOSITORY                                                       \
 	    "WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name")                      \
 	X(REPOSITORY_ALIVE, "SELECT 1 FROM repository WHERE id = ?1 AND account <> ''")            \
@@ -170,6 +171,12 @@
 	    SQL_OF_REFERRER "4 UNION ALL " SQL_OF_REFERRER "5 ORDER BY 1")                         \
 	X(MANIFEST_ADD, "INSERT INTO manifest(blobs, bytes) VALUES(?1, ?2)")                       \
 	X(MANIFEST_BLOBS, "SELECT blobs FROM manifest WHERE id = ?1")                              \
+	X(MANIFEST_WHOLE, "SELECT blobs, bytes FROM manifest WHERE id = ?1")                       \
+	X(REPLICATION_PUT, "INSERT OR REPLACE INTO replication(image_id, region, account, "        \
+	    "failure) VALUES(?1, ?2, ?3, ?4)")                                                     \
+	X(REPLICATION_LIST, "SELECT region, account, failure FROM replication "                    \
+	    "WHERE image_id = ?1 ORDER BY region, account")                                        \
+	X(REPLICATION_DROP, "DELETE FROM replication WHERE image_id = ?1")                         \
 	X(MANIFEST_DROP, "DELETE FROM manifest WHERE id = ?1")                                     \
 	X(MANIFEST_READ_TAG, SQL_OF_MANIFEST ", m.bytes "                                          \
 	    "FROM repository r CROSS JOIN tag t ON t.repository_id = r.id AND t.name = ?4 "        \

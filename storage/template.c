@@ -1,24 +1,24 @@
 #include "storage/template.h"
 
 #include "protocol/names.h"
-#include "storage/document.h"
+#include "storage/document_rows.h"
 
-static enum error_code look_up(struct store_reader *reader, const struct repository_key *key,
+static enum error_code look_up(struct db *db, const struct repository_key *key,
     struct slice prefix, enum template_scenario scenario, struct arena *a,
     struct creation_template *out)
 {
 	struct document_key wanted = {key->account, key->region, DOCUMENT_TEMPLATE, prefix};
 	struct document found;
-	enum error_code code = document_get(reader, &wanted, a, &found);
+	enum error_code code = document_row_find(db, &wanted, a, &found);
 
 	if (code != ERR_NONE)
-		return code;
+		return code == ERR_SETTING_NOT_FOUND ? ERR_TEMPLATE_NOT_FOUND : code;
 	if (!creation_template_parse(found.text, a, out) || !out->applied[scenario])
 		return ERR_TEMPLATE_NOT_FOUND;
 	return ERR_NONE;
 }
 
-enum error_code template_for(struct store_reader *reader, const struct repository_key *key,
+static enum error_code find_for(struct db *db, const struct repository_key *key,
     enum template_scenario scenario, struct arena *a, struct creation_template *out)
 {
 	struct slice prefix = key->name;
@@ -28,10 +28,10 @@ enum error_code template_for(struct store_reader *reader, const struct repositor
 	while (code == ERR_TEMPLATE_NOT_FOUND &&
 	    (slash = prefix.len ? memrchr(prefix.at, '/', prefix.len) : NULL) != NULL) {
 		prefix.len = (size_t)(slash - prefix.at);
-		code = look_up(reader, key, prefix, scenario, a, out);
+		code = look_up(db, key, prefix, scenario, a, out);
 	}
 	if (code == ERR_TEMPLATE_NOT_FOUND)
-		code = look_up(reader, key, slice_str("ROOT"), scenario, a, out);
+		code = look_up(db, key, slice_str("ROOT"), scenario, a, out);
 	return code;
 }
 
@@ -61,11 +61,11 @@ static const struct repository_extras *extras_of(
 	return extras;
 }
 
-enum error_code template_repository(struct store_reader *reader, const struct repository_key *key,
+static enum error_code make_repository(struct db *db, const struct repository_key *key,
     enum template_scenario scenario, struct arena *a, struct repository *out)
 {
 	struct creation_template template;
-	enum error_code code = template_for(reader, key, scenario, a, &template);
+	enum error_code code = find_for(db, key, scenario, a, &template);
 	bool kms;
 
 	if (code != ERR_NONE)
@@ -87,4 +87,22 @@ enum error_code template_repository(struct store_reader *reader, const struct re
 			  partition_of_region(key->region), SLICE_ARG(key->region),
 			  SLICE_ARG(key->account));
 	return ERR_NONE;
+}
+
+enum error_code template_for(struct store_reader *reader, const struct repository_key *key,
+    enum template_scenario scenario, struct arena *a, struct creation_template *out)
+{
+	return find_for(&reader->db, key, scenario, a, out);
+}
+
+enum error_code template_repository(struct store_reader *reader, const struct repository_key *key,
+    enum template_scenario scenario, struct arena *a, struct repository *out)
+{
+	return make_repository(&reader->db, key, scenario, a, out);
+}
+
+enum error_code template_repository_tx(struct store_tx *tx, const struct repository_key *key,
+    enum template_scenario scenario, struct arena *a, struct repository *out)
+{
+	return make_repository(tx->db, key, scenario, a, out);
 }

@@ -1,7 +1,9 @@
-/* What the operations on policies, templates, rules and settings share: documents in, documents out. */
+/* What the operations on policies, templates, rules and settings share: documents in, documents
+ * out. */
 #include "server/ecr/ecr_internal.h"
 
-struct document_key ecr_document_key(const struct call *c, enum document_kind kind, struct slice name)
+struct document_key ecr_document_key(
+    const struct call *c, enum document_kind kind, struct slice name)
 {
 	return (struct document_key){c->account, c->region, kind, name};
 }
@@ -85,8 +87,7 @@ const struct model_shape *ecr_input_member(const struct call *c, const char *nam
 	return ecr_shape_member(ecr_operation(c)->input, name);
 }
 
-void ecr_write_members(
-    struct json_writer *w, const struct model_shape *shape, const cJSON *object)
+void ecr_write_members(struct json_writer *w, const struct model_shape *shape, const cJSON *object)
 {
 	for (const struct model_member *m = shape->members; m->name; m++) {
 		const cJSON *value = json_member(object, m->name);

@@ -65,6 +65,12 @@ enum image_status ecr_read_image_status(const cJSON *filter, const char *member)
  */
 bool ecr_read_image_id(struct call *c, struct ecr_image_id *out);
 
+/* The image that imageId names; asked gets what was sent. False with c->error set: as above, or S4. */
+bool ecr_find_image(struct call *c, const struct repository *r, struct ecr_image_id *asked,
+    struct image *out);
+/* imageScanStatus, of an image that was scanned. */
+void ecr_write_scan_status(struct json_writer *w);
+
 /* nextToken and maxResults. */
 struct ecr_page {
 	struct slice after; /* the position the token holds; absent: the first page */
@@ -158,6 +164,8 @@ call_step op_delete_pull_through_cache_rule, op_describe_pull_through_cache_rule
 call_step op_validate_pull_through_cache_rule;
 call_step op_put_image, op_batch_get_image, op_batch_delete_image, op_list_images, op_describe_images;
 call_step op_update_image_storage_class, op_list_image_referrers;
+call_step op_start_image_scan, op_describe_image_scan_findings;
+call_step op_describe_image_replication_status, op_describe_image_signing_status;
 call_step op_initiate_layer_upload, op_upload_layer_part, op_complete_layer_upload;
 call_step op_batch_check_layer_availability, op_get_download_url_for_layer;
 

@@ -113,6 +113,17 @@ static void write_found(struct call *c, struct json_writer *w, const struct ecr_
 	}
 }
 
+/* acceptedMediaTypes are about images asked for by tag: the bytes of a digest are what they are. */
+static bool accepted(struct call *c, const struct ecr_image_id *asked, struct slice media_type)
+{
+	const cJSON *types = json_member(ecr_input(c), "acceptedMediaTypes"), *type;
+
+	cJSON_ArrayForEach(type, types)
+		if (slice_is(media_type, type->valuestring))
+			return true;
+	return !types || asked->digest_text.at;
+}
+
 /* NULL when the id was answered with an image, else its failure's code. */
 static const char *get_one(struct call *c, struct json_writer *w, const struct repository *r,
     struct ecr_image_id *asked)
@@ -132,6 +143,8 @@ static const char *get_one(struct call *c, struct json_writer *w, const struct r
 		    "Invalid request parameters: given tag does not map to the given digest";
 		return "ImageTagDoesNotMatchDigest";
 	}
+	if (!accepted(c, asked, image.media_type))
+		return ECR_IMAGE_NOT_FOUND_CODE;
 	by_digest.digest = image.digest;
 	if (manifest_read(c->reader, &c->repository, &by_digest, true, c->arena, &manifest) != ERR_NONE)
 		return ECR_IMAGE_NOT_FOUND_CODE;

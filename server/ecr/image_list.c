@@ -121,6 +121,8 @@ static void write_detail(struct call *c, struct json_writer *w, const struct ima
 	if (image->subject.algorithm != DIGEST_NONE)
 		json_put_str(w, "subjectManifestDigest", digest_format(&image->subject, digest));
 	json_put_cstr(w, "imageStatus", ecr_image_status_name(image->status));
+	if (image->scanned_ms)
+		ecr_write_scan_status(w);
 	if (image->archived_ms)
 		json_put_time(w, "lastArchivedAt", image->archived_ms);
 	if (image->activated_ms)

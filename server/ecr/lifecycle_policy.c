@@ -11,8 +11,8 @@ bool ecr_check_lifecycle(struct call *c, struct slice text, const char *member)
 
 	if (lifecycle_policy_parse(text, rules_max, c->arena, &policy, &why))
 		return true;
-	call_fail_parameter(c, member, NULL)->detail = arena_slicef(
-	    c->arena, "Lifecycle policy validation failure: %.*s", SLICE_ARG(why));
+	call_fail_parameter(c, member, NULL)->detail =
+	    arena_slicef(c->arena, "Lifecycle policy validation failure: %.*s", SLICE_ARG(why));
 	return false;
 }
 

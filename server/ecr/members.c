@@ -103,6 +103,21 @@ bool ecr_read_image_id(struct call *c, struct ecr_image_id *out)
 	return false;
 }
 
+bool ecr_find_image(
+    struct call *c, const struct repository *r, struct ecr_image_id *asked, struct image *out)
+{
+	enum error_code code;
+
+	if (!ecr_read_image_id(c, asked))
+		return false;
+	code = image_find(c->reader, r->id, &asked->id, c->arena, out);
+	if (code == ERR_NONE)
+		return true;
+	call_fail(c, code)->digest = asked->digest_text;
+	c->error.tag = asked->tag;
+	return false;
+}
+
 void ecr_write_image_id(struct json_writer *w, const struct image_id *id)
 {
 	char digest[DIGEST_TEXT_MAX];

@@ -93,8 +93,7 @@ enum http_step op_put_registry_policy(struct call *c)
 	struct slice text = json_string(ecr_input(c), "policyText");
 	struct policy_document policy;
 
-	if (!ecr_check_policy(
-		c, text, &policy, "PolicyText", "Invalid registry policy provided"))
+	if (!ecr_check_policy(c, text, &policy, "PolicyText", "Invalid registry policy provided"))
 		return ecr_error(c);
 	return ecr_put_document(
 	    c, DOCUMENT_REGISTRY_POLICY, slice_str(""), DOCUMENT_PUT, text, put);

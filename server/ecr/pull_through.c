@@ -44,7 +44,8 @@ static bool refuse_upstream(struct call *c, const char *format, struct slice url
 	return false;
 }
 
-/* Which upstream the URL is of; it must be the one that upstreamRegistry names, when it names one. */
+/* Which upstream the URL is of; it must be the one that upstreamRegistry names, when it names one.
+ */
 static const struct upstream *find_upstream(struct call *c, struct ecr_host *host)
 {
 	struct slice url = json_string(ecr_input(c), "upstreamRegistryUrl");
@@ -60,7 +61,8 @@ static const struct upstream *find_upstream(struct call *c, struct ecr_host *hos
 	return NULL;
 }
 
-/* "arn:aws:secretsmanager:REGION:ACCOUNT:secret:...": ECR takes secrets of its own region and account. */
+/* "arn:aws:secretsmanager:REGION:ACCOUNT:secret:...": ECR takes secrets of its own region and
+ * account. */
 static bool check_secret(struct call *c)
 {
 	struct slice arn = json_string(ecr_input(c), "credentialArn"), left = arn, region, account;
@@ -74,8 +76,8 @@ static bool check_secret(struct call *c)
 	if (slice_eq(region, c->region) && slice_eq(account, c->account))
 		return true;
 	call_fail(c, ERR_SECRET_INACCESSIBLE)->detail = arena_slicef(c->arena,
-	    "The secret with ARN '%.*s' is not in the region %.*s of the account %.*s", SLICE_ARG(arn),
-	    SLICE_ARG(c->region), SLICE_ARG(c->account));
+	    "The secret with ARN '%.*s' is not in the region %.*s of the account %.*s",
+	    SLICE_ARG(arn), SLICE_ARG(c->region), SLICE_ARG(c->account));
 	return false;
 }
 
@@ -86,7 +88,8 @@ static bool check_rule(struct call *c, const struct upstream *upstream, const st
 	struct slice prefix = json_string(in, "upstreamRepositoryPrefix");
 
 	if (upstream->needs_secret && !json_string(in, "credentialArn").at)
-		return refuse_upstream(c, "The upstream registry URL %.*s requires authentication.", url);
+		return refuse_upstream(
+		    c, "The upstream registry URL %.*s requires authentication.", url);
 	if (!upstream->url && !slice_eq(host->account, c->account) &&
 	    !json_string(in, "customRoleArn").at) {
 		call_fail_parameter(c, "customRoleArn",
@@ -207,7 +210,8 @@ enum http_step op_update_pull_through_cache_rule(struct call *c)
 {
 	struct document old;
 
-	if (!ecr_get_document(c, DOCUMENT_PULL_THROUGH_RULE, rule_name(c), &old) || !check_secret(c))
+	if (!ecr_get_document(c, DOCUMENT_PULL_THROUGH_RULE, rule_name(c), &old) ||
+	    !check_secret(c))
 		return ecr_error(c);
 	return ecr_replace_document(
 	    c, DOCUMENT_PULL_THROUGH_RULE, &old, updated_text(c, old.text), updated);
@@ -239,7 +243,8 @@ enum http_step op_validate_pull_through_cache_rule(struct call *c)
 	w = begin_rule(c, found.text);
 	json_put_bool(w, "isValid", false);
 	json_put_cstr(w, "failure",
-	    "No upstream registry can be reached: this version of Drydock does not fetch images from "
+	    "No upstream registry can be reached: this version of Drydock does not fetch images "
+	    "from "
 	    "upstream registries");
 	return ecr_reply(c);
 }
@@ -274,8 +279,7 @@ static enum http_step describe_named(struct call *c, const cJSON *prefixes)
 
 enum http_step op_describe_pull_through_cache_rules(struct call *c)
 {
-	struct document_key key =
-	    ecr_document_key(c, DOCUMENT_PULL_THROUGH_RULE, slice_str(""));
+	struct document_key key = ecr_document_key(c, DOCUMENT_PULL_THROUGH_RULE, slice_str(""));
 	const cJSON *prefixes = json_member(ecr_input(c), "ecrRepositoryPrefixes");
 	struct slice context = ecr_list_context(c, "pull-through");
 	struct document_page found;

@@ -26,14 +26,14 @@ static bool check_destination(struct call *c, const cJSON *destination, struct d
 	struct slice region = json_string(destination, "region");
 
 	if (slice_eq(account, c->account) && slice_eq(region, c->region)) {
-		call_fail_parameter(c, member,
-		    "Replication destination cannot be the same as the source registry");
+		call_fail_parameter(
+		    c, member, "Replication destination cannot be the same as the source registry");
 		return false;
 	}
 	if (note_destination(all, account, region))
 		return true;
-	call_fail_parameter(c, member, NULL)->detail = quota_message(
-	    store_quotas(c->app->store), QUOTA_REPLICATION_DESTINATIONS, c->arena);
+	call_fail_parameter(c, member, NULL)->detail =
+	    quota_message(store_quotas(c->app->store), QUOTA_REPLICATION_DESTINATIONS, c->arena);
 	return false;
 }
 

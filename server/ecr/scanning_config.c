@@ -1,7 +1,8 @@
-/* How a registry's images are to be scanned (ecr-behaviour 2.7, 8.4). The scans themselves are elsewhere. */
+/* How a registry's images are to be scanned (ecr-behaviour 2.7, 8.4). The scans themselves are
+ * elsewhere. */
 #include "server/ecr/ecr_internal.h"
 
-#include "protocol/wildcard.h"
+#include "protocol/scan_filter.h"
 
 static const char default_configuration[] = "{\"scanType\":\"BASIC\",\"rules\":[]}";
 
@@ -15,7 +16,8 @@ static bool check_frequencies(struct call *c, bool enhanced, const cJSON *rules)
 	cJSON_ArrayForEach(rule, rules) {
 		if (!slice_is(json_string(rule, "scanFrequency"), refused))
 			continue;
-		call_fail_parameter(c, "scanFrequency", enhanced
+		call_fail_parameter(c, "scanFrequency",
+		    enhanced
 			? "Member must satisfy enum value set: [SCAN_ON_PUSH, CONTINUOUS_SCAN] "
 			  "when scanType is ENHANCED"
 			: "Member must satisfy enum value set: [SCAN_ON_PUSH, MANUAL] "
@@ -91,14 +93,6 @@ struct applied {
 	struct slice filter; /* the last that matched; absent: none did */
 };
 
-/* A filter without '*' is looked for anywhere in the name. */
-static bool filter_matches(struct slice filter, struct slice name)
-{
-	if (memchr(filter.at, '*', filter.len))
-		return wildcard_match(filter, name);
-	return memmem(name.at, name.len, filter.at, filter.len) != NULL;
-}
-
 /* Continuous beats on push; of a manual rule nothing follows. */
 static void apply_rule(const cJSON *rule, struct slice name, struct applied *out)
 {
@@ -106,10 +100,11 @@ static void apply_rule(const cJSON *rule, struct slice name, struct applied *out
 	bool on_push = slice_is(json_string(rule, "scanFrequency"), "SCAN_ON_PUSH");
 	const cJSON *filter;
 
-	if ((!continuous && !on_push) || (on_push && strcmp(out->frequency, "CONTINUOUS_SCAN") == 0))
+	if ((!continuous && !on_push) ||
+	    (on_push && strcmp(out->frequency, "CONTINUOUS_SCAN") == 0))
 		return;
 	cJSON_ArrayForEach(filter, json_member(rule, "repositoryFilters")) {
-		if (!filter_matches(json_string(filter, "filter"), name))
+		if (!scan_filter_matches(json_string(filter, "filter"), name))
 			continue;
 		out->frequency = continuous ? "CONTINUOUS_SCAN" : "SCAN_ON_PUSH";
 		out->filter = json_string(filter, "filter");
@@ -127,8 +122,8 @@ static struct applied apply(const cJSON *configuration, const struct repository 
 	return out;
 }
 
-static void write_applied(struct call *c, struct json_writer *w, const cJSON *configuration,
-    const struct repository *r)
+static void write_applied(
+    struct call *c, struct json_writer *w, const cJSON *configuration, const struct repository *r)
 {
 	struct applied applied = apply(configuration, r);
 

@@ -1,4 +1,5 @@
-/* PutSigningConfiguration, GetSigningConfiguration, DeleteSigningConfiguration (ecr-behaviour 2.11). */
+/* PutSigningConfiguration, GetSigningConfiguration, DeleteSigningConfiguration
+ * (ecr-behaviour 2.11). */
 #include "server/ecr/ecr_internal.h"
 
 static const char member[] = "signingConfiguration";
@@ -28,9 +29,8 @@ static bool check_profiles(struct call *c, const cJSON *rules)
 			slice_cut(&arn, ':');
 		if (slice_eq(slice_cut(&arn, ':'), c->region))
 			continue;
-		call_fail_parameter(c, "signingProfileArn", NULL)->detail =
-		    arena_slicef(c->arena, "Signing profile must be in the region %.*s",
-			SLICE_ARG(c->region));
+		call_fail_parameter(c, "signingProfileArn", NULL)->detail = arena_slicef(
+		    c->arena, "Signing profile must be in the region %.*s", SLICE_ARG(c->region));
 		return false;
 	}
 	return true;

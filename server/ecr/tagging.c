@@ -1,9 +1,11 @@
-/* TagResource, UntagResource, ListTagsForResource (ecr-behaviour 2.2): repositories alone have tags. */
+/* TagResource, UntagResource, ListTagsForResource (ecr-behaviour 2.2): repositories alone have
+ * tags. */
 #include "server/ecr/ecr_internal.h"
 
 #include "protocol/names.h"
 
-/* "arn:aws:ecr:us-east-1:000000000000:repository/team/app"; its account is the registry that is meant. */
+/* "arn:aws:ecr:us-east-1:000000000000:repository/team/app"; its account is the registry that is
+ * meant. */
 static bool parse_arn(struct slice arn, struct slice region, struct repository_key *out)
 {
 	static const struct slice type = SLICE("repository/");
@@ -69,7 +71,8 @@ enum http_step op_untag_resource(struct call *c)
 	if (!read_arn(c))
 		return ecr_error(c);
 	if (count > RESOURCE_TAGS_MAX) {
-		call_fail(c, ERR_TOO_MANY_TAGS)->detail = arena_slicef(c->arena, "%d", RESOURCE_TAGS_MAX);
+		call_fail(c, ERR_TOO_MANY_TAGS)->detail =
+		    arena_slicef(c->arena, "%d", RESOURCE_TAGS_MAX);
 		return ecr_error(c);
 	}
 	cJSON_ArrayForEach(key, keys)

@@ -13,7 +13,8 @@ static bool plain_mode(struct slice mutability)
 	return mutability.at && !slice_ends(mutability, slice_str("_WITH_EXCLUSION"));
 }
 
-/* The member as the template is to have it: the request's, else the old template's (NULL: there is none). */
+/* The member as the template is to have it: the request's, else the old template's (NULL: there is
+ * none). */
 static const cJSON *merged(struct call *c, const cJSON *old, const char *name)
 {
 	const cJSON *value = json_member(ecr_input(c), name);
@@ -42,7 +43,8 @@ static void write_encryption(struct json_writer *w, const cJSON *encryption)
 /* Each scenario once, however often it was named. */
 static void write_applied(struct json_writer *w, const cJSON *list)
 {
-	static const char *const scenarios[] = {"CREATE_ON_PUSH", "PULL_THROUGH_CACHE", "REPLICATION"};
+	static const char *const scenarios[] = {
+	    "CREATE_ON_PUSH", "PULL_THROUGH_CACHE", "REPLICATION"};
 	bool written[3] = {false};
 	const cJSON *item;
 
@@ -60,7 +62,8 @@ static void write_applied(struct json_writer *w, const cJSON *list)
 }
 
 /* Empty strings clear; of encryption and mutability the defaults are told, as ECR does. */
-static void write_member(struct json_writer *w, const struct model_member *member, const cJSON *value)
+static void write_member(
+    struct json_writer *w, const struct model_member *member, const cJSON *value)
 {
 	if (strcmp(member->name, "encryptionConfiguration") == 0) {
 		write_encryption(w, value);
@@ -109,7 +112,8 @@ static bool check_template(struct call *c, const cJSON *old)
 	struct repository ignored;
 	size_t count;
 
-	return ecr_read_mutability(c, slice_str(mode ? mode->valuestring : NULL), filters, &ignored) &&
+	return ecr_read_mutability(
+		   c, slice_str(mode ? mode->valuestring : NULL), filters, &ignored) &&
 	    ecr_read_tags(c, json_member(ecr_input(c), "resourceTags"), &tags, &count) &&
 	    check_policies(c);
 }
@@ -159,8 +163,8 @@ enum http_step op_create_repository_creation_template(struct call *c)
 {
 	if (!check_template(c, NULL))
 		return ecr_error(c);
-	return ecr_put_document(c, DOCUMENT_TEMPLATE, template_name(c), DOCUMENT_MAKE,
-	    template_text(c, NULL), created);
+	return ecr_put_document(
+	    c, DOCUMENT_TEMPLATE, template_name(c), DOCUMENT_MAKE, template_text(c, NULL), created);
 }
 
 static enum http_step updated(struct call *c)

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from support.binary import clean_environment, find_binary
 from support.images import oci_image
+from support.transfer import Transfer
 
 UTC = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z")
 
@@ -91,6 +92,26 @@ def test_reset_gives_the_disk_back(make_server, tmp_path):
     server.admin("POST", "reset")
     server.stop()
     assert large_files() == []
+
+
+@pytest.mark.parametrize("size", [1000, 500_000])
+def test_reset_in_the_middle_of_an_upload(drydock, ecr, size):
+    """The upload is gone like everything else; its client is told so, and may begin anew."""
+    ecr.create_repository(repositoryName="app")
+    registry = drydock.registry()
+    location = registry.start_upload("app").headers["Location"]
+    running = Transfer(drydock, drydock.token(), "PATCH", location, size)
+    running.send(b"x" * (size // 2))
+    drydock.admin("POST", "reset")
+    running.send(b"x" * (size - size // 2))
+    answer = running.finish()
+    assert answer.status == 404 and (b"BLOB_UPLOAD_UNKNOWN" in answer.body or b"NAME_UNKNOWN" in answer.body)
+    ecr.create_repository(repositoryName="app")
+    assert registry.upload_status(location).status_code == 404
+    image = oci_image(size=size)
+    registry.push_image("app", image, "v1")
+    assert registry.pull_image("app", "v1") == image.manifest
+    registry.close()
 
 
 def test_reset_again_and_again(drydock, ecr, registry):

@@ -443,6 +443,20 @@ def test_a_hundred_ids(ecr, repository, tagged):
     assert len(found) == 1 and failures == [failure(image_id, NOT_FOUND) for image_id in ids[:99]]
 
 
+def test_an_answer_too_large(drydock, ecr, repository, images):
+    """Seventeen times the largest manifest: refused in words, and fewer of them are given."""
+    largest = images[0].document | {"annotations": {"fill": "x" * ((4 << 20) - 2000)}}
+    tags = [f"t{i:02}" for i in range(17)]
+    for tag in tags:
+        body = {"repositoryName": repository, "imageManifest": json.dumps(largest), "imageTag": tag}
+        assert call(drydock, "PutImage", body).status == 200
+    with refused("LimitExceededException") as error:
+        ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag} for tag in tags])
+    assert error.message == "The answer would be larger than 64 MiB. Ask for fewer items at a time."
+    found, failures = got(ecr, repository, *({"imageTag": tag} for tag in tags[:4]))
+    assert len(found) == 4 and failures == []
+
+
 def test_a_repository_does_not_see_anothers_images(ecr, registry, repository, tagged):
     ecr.create_repository(repositoryName="other")
     for image_id in ({"imageTag": "one"}, {"imageDigest": tagged[0].digest}):

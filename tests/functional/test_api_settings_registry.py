@@ -268,9 +268,9 @@ def test_blob_mounting_is_obeyed(ecr, registry):
         ecr.create_repository(repositoryName=name)
     image = oci_image()
     registry.push_image("from", image, "v1")
-    path = f"/v2/to/blobs/uploads/?mount={image.layers[0].digest}&from=from"
-    assert registry.post(path).status_code == 202
+    mount = {"mount": image.layers[0].digest, "from": "from"}
+    assert registry.start_upload("to", **mount).status_code == 202
     ecr.put_account_setting(name="BLOB_MOUNTING", value="ENABLED")
-    assert registry.post(path).status_code == 201
+    assert registry.start_upload("to", **mount).status_code == 201
     ecr.put_account_setting(name="BLOB_MOUNTING", value="DISABLED")
-    assert registry.post(path).status_code == 202
+    assert registry.start_upload("to", **mount).status_code == 202

@@ -182,8 +182,7 @@ def test_the_longest_prefix_wins(ecr, registry):
     ids=["not on push", "another prefix", "itself", "tags without a role", "a key without a role"])
 def test_templates_that_make_nothing(ecr, registry, members):
     template(ecr, **members)
-    response = registry.start_upload("team/app") if hasattr(registry, "start_upload") else registry.post(
-        "/v2/team/app/blobs/uploads/")
+    response = registry.start_upload("team/app")
     assert response.status_code == 404
     assert error_of(response)[0] == "NAME_UNKNOWN"
     assert ecr.describe_repositories()["repositories"] == []

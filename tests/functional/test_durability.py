@@ -41,8 +41,8 @@ def crash(server):
 
 
 def tags_by_digest(server):
-    details = server.ecr().describe_images(repositoryName="app")["imageDetails"]
-    return {detail["imageDigest"]: detail.get("imageTags", []) for detail in details}
+    pages = server.ecr().get_paginator("describe_images").paginate(repositoryName="app")
+    return {detail["imageDigest"]: detail.get("imageTags", []) for page in pages for detail in page["imageDetails"]}
 
 
 def acknowledged(registry, location):
@@ -276,6 +276,22 @@ def test_sigterm_lets_an_upload_finish(server, registry, size):
     assert registry.get_blob("app", digest_of(data)).content == data
 
 
+def test_sigterm_does_not_wait_for_ever(server, registry):
+    """An upload that does not go on is cut after ten seconds; what came of it is kept."""
+    data = os.urandom(LARGE)
+    location = registry.start_upload("app").headers["Location"]
+    running = Transfer(server, server.login, "PATCH", location, LARGE)
+    running.send(data[:LARGE // 2])
+    began = time.monotonic()
+    server.stop()
+    assert 9 < time.monotonic() - began < 25
+    running.vanish()
+    server.start()
+    had = acknowledged(registry, location)
+    assert had == LARGE // 2
+    assert registry.finish_upload(location, digest_of(data), data[had:], had).status_code == 201
+
+
 def test_a_second_signal_ends_it_at_once(server, registry):
     """Also then nothing that was acknowledged is lost."""
     server.env["TSAN_OPTIONS"] = "report_thread_leaks=0"  # so abrupt an end joins no thread
@@ -368,3 +384,15 @@ def test_a_layer_whose_file_is_gone(server, registry, tmp_path):
         500, "UNKNOWN", "Drydock could not read or write its data: its log says why")
     assert registry.get_blob("app", kept.digest).content == kept.data
     assert registry.get_manifest("app", "v1").content == image.manifest
+
+
+def test_an_upload_whose_file_is_gone(server, registry, tmp_path):
+    """Its client is told that there is no such upload, and begins anew."""
+    data = os.urandom(LARGE)
+    location = registry.start_upload("app").headers["Location"]
+    registry.patch_upload(location, data)
+    server.kill()
+    (tmp_path / "data/uploads" / location.rsplit("/", 1)[1]).unlink()
+    server.start()
+    assert refusal(registry.finish_upload(location, digest_of(data)))[:2] == (404, "BLOB_UPLOAD_UNKNOWN")
+    assert registry.push_blob("app", data).status_code == 201

@@ -5,6 +5,7 @@ The grammar is the unit tests' business (tests/unit/http); here it is the whole 
 
 import os
 import random
+import resource
 import socket
 import threading
 import time
@@ -308,6 +309,23 @@ def test_too_many_connections(make_server):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     for connection in held:
+        connection.close()
+
+
+def test_more_connections_than_descriptors(make_server):
+    """Those that are there are served; the others wait in the kernel until some leave."""
+    server = make_server("--auth", "open")
+    first = server.connect()
+    assert still_answers(first)
+    in_use = len(os.listdir(f"/proc/{server.pid}/fd"))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (in_use + 5, in_use + 5))
+    many = [server.connect() for _ in range(20)]
+    assert still_answers(many[0]) and still_answers(first)
+    for connection in many[:10]:
+        connection.close()
+    for connection in many[10:15]:
+        assert still_answers(connection)
+    for connection in [first, *many[10:]]:
         connection.close()
 
 

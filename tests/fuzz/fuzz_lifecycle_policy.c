@@ -1,4 +1,5 @@
-/* lifecycle_policy_parse: what it accepts keeps every rule of the grammar, and is accepted again. */
+/* lifecycle_policy_parse: what it accepts keeps every rule of the grammar, and is accepted again.
+ */
 #include "fuzz.h"
 
 #include "protocol/lifecycle_policy.h"
@@ -24,7 +25,8 @@ static void check_rule(const struct lifecycle_rule *r)
 
 	CHECK(r->priority >= 1 && r->count >= 1);
 	CHECK(archive == transitioned);
-	CHECK(!transitioned || (r->action == LIFECYCLE_EXPIRE && r->count >= LIFECYCLE_ARCHIVE_DAYS_MIN));
+	CHECK(!transitioned ||
+	    (r->action == LIFECYCLE_EXPIRE && r->count >= LIFECYCLE_ARCHIVE_DAYS_MIN));
 	CHECK(r->count_type != LIFECYCLE_SINCE_PULLED || r->action == LIFECYCLE_TRANSITION);
 	check_matches(r);
 }

@@ -9,7 +9,8 @@ static void check_statement(const struct policy_statement *s)
 	CHECK(s->principal_count > 0 && s->action_count > 0);
 	for (size_t i = 0; i < s->principal_count; i++) {
 		CHECK(s->principals[i].name.len > 0);
-		CHECK(s->principals[i].type != POLICY_EVERYBODY || slice_is(s->principals[i].name, "*"));
+		CHECK(s->principals[i].type != POLICY_EVERYBODY ||
+		    slice_is(s->principals[i].name, "*"));
 	}
 	for (size_t i = 0; i < s->action_count; i++)
 		CHECK(policy_action_known(s->actions[i]));
@@ -23,7 +24,8 @@ static void check_statement(const struct policy_statement *s)
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
 	struct slice text = slice_of((const char *)at, len);
-	struct slice me = SLICE("arn:aws:iam::000000000000:user/me"), account = SLICE("000000000000");
+	struct slice me = SLICE("arn:aws:iam::000000000000:user/me"),
+		     account = SLICE("000000000000");
 	struct policy_document policy;
 	const char *why = NULL;
 	struct arena a;

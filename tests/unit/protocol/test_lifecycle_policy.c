@@ -44,8 +44,8 @@ static void sorts_by_priority(void **state)
 	struct slice why;
 
 	assert_true(parse(*state,
-	    "{\"rules\":[" RULE("50", "\"tagStatus\":\"any\"," DAYS) "," RULE("7",
-		TAGGED("\"tagPrefixList\":[\"x\"]")) "," RULE("9",
+	    "{\"rules\":[" RULE("50", "\"tagStatus\":\"any\"," DAYS) "," RULE(
+		"7", TAGGED("\"tagPrefixList\":[\"x\"]")) "," RULE("9",
 		"\"tagStatus\":\"untagged\"," DAYS) "]}",
 	    &p, &why));
 	assert_int_equal(p.count, 3);
@@ -68,7 +68,8 @@ static const struct {
     {"{\"rules\":null}",
 	"instance type (null) does not match any allowed primitive type (allowed: [\"array\"])"},
     {"{\"rules\":[1]}",
-	"instance type (integer) does not match any allowed primitive type (allowed: [\"object\"])"},
+	"instance type (integer) does not match any allowed primitive type (allowed: "
+	"[\"object\"])"},
     {"{\"rules\":[{}]}",
 	"object has missing required properties ([\"action\",\"rulePriority\",\"selection\"])"},
     {"{\"rules\":[" RULE("1", "\"tagStatus\":\"\\\"\"," DAYS) "]}",
@@ -98,15 +99,15 @@ static void refuses(void **state)
 
 static void fewer_rules_when_told(void **state)
 {
-	static const char two[] = "{\"rules\":[" RULE("1", "\"tagStatus\":\"untagged\"," DAYS) "," RULE(
-	    "2", "\"tagStatus\":\"any\"," DAYS) "]}";
+	static const char two[] = "{\"rules\":[" RULE("1",
+	    "\"tagStatus\":\"untagged\"," DAYS) "," RULE("2", "\"tagStatus\":\"any\"," DAYS) "]}";
 	struct lifecycle_policy p;
 	struct slice why;
 
 	assert_true(lifecycle_policy_parse(slice_str(two), 2, *state, &p, &why));
 	assert_false(lifecycle_policy_parse(slice_str(two), 1, *state, &p, &why));
-	assert_slice(why,
-	    "array is too long: must have at most 1 elements but instance has 2 elements");
+	assert_slice(
+	    why, "array is too long: must have at most 1 elements but instance has 2 elements");
 }
 
 int main(void)

@@ -15,7 +15,8 @@ static struct policy_document parse(struct arena *a, const char *text)
 static void reads_every_element(void **state)
 {
 	struct policy_document p = parse(*state,
-	    "{\"Version\":\"2012-10-17\",\"Id\":\"x\",\"Statement\":[{\"Sid\":\"s\",\"Effect\":\"Deny\","
+	    "{\"Version\":\"2012-10-17\",\"Id\":\"x\",\"Statement\":[{\"Sid\":\"s\",\"Effect\":"
+	    "\"Deny\","
 	    "\"Principal\":{\"AWS\":[\"*\",\"000000000000\"],\"Service\":\"lambda.amazonaws.com\"},"
 	    "\"NotAction\":[\"ecr:PutImage\",\"ECR:Get*\"],\"NotResource\":\"*\","
 	    "\"Condition\":{\"Bool\":{\"aws:SecureTransport\":false}}}]}");
@@ -84,17 +85,20 @@ static void denies(void **state)
 	    {DENY("{\"AWS\":\"arn:aws:iam::223456789012:root\"}", ""), false},
 	    {DENY("{\"Service\":\"lambda.amazonaws.com\"}", ""), false},
 	    {"{\"Statement\":{\"Effect\":\"Deny\",\"NotPrincipal\":{\"AWS\":\"123456789012\"},"
-	     "\"Action\":\"*\"}}", false},
+	     "\"Action\":\"*\"}}",
+		false},
 	    {"{\"Statement\":{\"Effect\":\"Deny\",\"NotPrincipal\":{\"AWS\":\"223456789012\"},"
-	     "\"Action\":\"*\"}}", true},
+	     "\"Action\":\"*\"}}",
+		true},
 	    {"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\"}}", false},
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct policy_document p = parse(*state, cases[i].text);
 
-		assert_int_equal(policy_denies(&p, slice_str("arn:aws:iam::123456789012:user/me"),
-				     slice_str("123456789012"), slice_str("ecr:SetRepositoryPolicy")),
+		assert_int_equal(
+		    policy_denies(&p, slice_str("arn:aws:iam::123456789012:user/me"),
+			slice_str("123456789012"), slice_str("ecr:SetRepositoryPolicy")),
 		    cases[i].denied);
 	}
 }

@@ -56,9 +56,10 @@ static void templates_are_read(void **state)
 	struct creation_template t;
 
 	assert_true(creation_template_parse(
-	    slice_str("{\"imageTagMutability\":\"IMMUTABLE\",\"encryptionConfiguration\":{"
-		      "\"encryptionType\":\"KMS\"},\"resourceTags\":[{\"Key\":\"a\",\"Value\":\"\"}],"
-		      "\"appliedFor\":[\"REPLICATION\"],\"repositoryPolicy\":\"{}\"}"),
+	    slice_str(
+		"{\"imageTagMutability\":\"IMMUTABLE\",\"encryptionConfiguration\":{"
+		"\"encryptionType\":\"KMS\"},\"resourceTags\":[{\"Key\":\"a\",\"Value\":\"\"}],"
+		"\"appliedFor\":[\"REPLICATION\"],\"repositoryPolicy\":\"{}\"}"),
 	    *state, &t));
 	assert_slice(t.mutability, "IMMUTABLE");
 	assert_slice(t.encryption_type, "KMS");

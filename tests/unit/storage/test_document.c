@@ -136,13 +136,13 @@ static void the_longest_prefix_wins(void **state)
 	struct creation_template t;
 
 #define APPLIED(what, tail) "{\"appliedFor\":[\"" what "\"]" tail "}"
-	assert_int_equal(
-	    template_for(f->reader, &key, TEMPLATE_CREATE_ON_PUSH, &f->arena, &t),
+	assert_int_equal(template_for(f->reader, &key, TEMPLATE_CREATE_ON_PUSH, &f->arena, &t),
 	    ERR_TEMPLATE_NOT_FOUND);
 	write_document(f, DOCUMENT_TEMPLATE, "ROOT", DOCUMENT_PUT,
 	    APPLIED("CREATE_ON_PUSH", ",\"customRoleArn\":\"root\""));
 	write_document(f, DOCUMENT_TEMPLATE, "team/web", DOCUMENT_PUT, APPLIED("REPLICATION", ""));
-	write_document(f, DOCUMENT_TEMPLATE, "team/web/app", DOCUMENT_PUT, APPLIED("CREATE_ON_PUSH", ""));
+	write_document(
+	    f, DOCUMENT_TEMPLATE, "team/web/app", DOCUMENT_PUT, APPLIED("CREATE_ON_PUSH", ""));
 	assert_int_equal(
 	    template_for(f->reader, &key, TEMPLATE_CREATE_ON_PUSH, &f->arena, &t), ERR_NONE);
 	assert_slice(t.role, "root");
@@ -154,8 +154,7 @@ static void the_longest_prefix_wins(void **state)
 	assert_int_equal(
 	    template_for(f->reader, &key, TEMPLATE_REPLICATION, &f->arena, &t), ERR_NONE);
 	assert_slice(t.role, NULL);
-	assert_int_equal(
-	    template_for(f->reader, &key, TEMPLATE_PULL_THROUGH_CACHE, &f->arena, &t),
+	assert_int_equal(template_for(f->reader, &key, TEMPLATE_PULL_THROUGH_CACHE, &f->arena, &t),
 	    ERR_TEMPLATE_NOT_FOUND);
 }
 
@@ -164,12 +163,14 @@ static void replication_is_read(void **state)
 	struct fixture *f = *state;
 	struct replication_rules rules;
 
-	assert_int_equal(replication_rules(f->reader, f->key.account, f->key.region, &f->arena, &rules),
+	assert_int_equal(
+	    replication_rules(f->reader, f->key.account, f->key.region, &f->arena, &rules),
 	    ERR_NONE);
 	assert_int_equal(rules.count, 0);
 	write_document(f, DOCUMENT_REPLICATION, "", DOCUMENT_PUT,
 	    "{\"rules\":[{\"destinations\":[{\"region\":\"eu-west-1\",\"registryId\":\"1\"}]}]}");
-	assert_int_equal(replication_rules(f->reader, f->key.account, f->key.region, &f->arena, &rules),
+	assert_int_equal(
+	    replication_rules(f->reader, f->key.account, f->key.region, &f->arena, &rules),
 	    ERR_NONE);
 	assert_int_equal(rules.count, 1);
 	assert_slice(rules.at[0].destinations[0].region, "eu-west-1");

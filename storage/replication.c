@@ -1,0 +1,216 @@
+#include "storage/replication.h"
+
+#include "storage/rows.h"
+#include "storage/settings.h"
+#include "storage/template.h"
+
+enum { DEPTH_MAX = 4 }; /* an index in an index in ... */
+
+/* One copy being made. */
+struct copy {
+	struct store_tx *tx;
+	struct store_job job; /* its own error: the push goes on */
+	int64_t source_id;
+	struct repository_key to;
+	int64_t to_id;
+};
+
+/* The destination repository, made when it is not there. */
+static bool find_destination(struct copy *copy)
+{
+	struct repository r;
+	enum error_code code = row_repository_id(copy->tx->db, &copy->to, &copy->to_id);
+	if (code != ERR_REPOSITORY_NOT_FOUND) {
+		copy->job.error.code = code;
+		return code == ERR_NONE;
+	}
+	code = template_repository_tx(copy->tx, &copy->to, TEMPLATE_REPLICATION, copy->job.arena, &r);
+	if (code == ERR_TEMPLATE_NOT_FOUND)
+		r = (struct repository){.account = copy->to.account,
+		    .region = copy->to.region,
+		    .name = copy->to.name,
+		    .encryption_type = slice_str("AES256")};
+	else if (code != ERR_NONE)
+		return false;
+	if (!repository_add(copy->tx, &copy->job, &r))
+		return false;
+	copy->to_id = r.id;
+	return true;
+}
+
+static bool link_blobs(struct copy *copy, struct slice ids)
+{
+	for (size_t at = 0; at + sizeof(int64_t) <= ids.len; at += sizeof(int64_t)) {
+		int64_t blob_id;
+		memcpy(&blob_id, ids.at + at, sizeof(blob_id));
+		sqlite3_stmt *q = db_query(copy->tx->db, Q_BLOB_LINK);
+		bind_int(q, 1, blob_id);
+		bind_int(q, 2, copy->to_id);
+		if (!tx_exec(copy->tx, &copy->job, q))
+			return false;
+	}
+	return true;
+}
+
+/* The manifest's bytes and the ids of its blobs. */
+static bool read_source(
+    struct copy *copy, const struct image_row *row, struct slice *blobs, struct slice *bytes)
+{
+	sqlite3_stmt *q = db_query(copy->tx->db, Q_MANIFEST_WHOLE);
+	bind_int(q, 1, row->id);
+	int step = db_step(copy->tx->db, q);
+	if (step == SQLITE_ROW) {
+		*blobs = column_dup(q, 0, copy->job.arena);
+		*bytes = column_dup(q, 1, copy->job.arena);
+	}
+	db_done(q);
+	if (step != SQLITE_ROW)
+		tx_fail(copy->tx, &copy->job);
+	return step == SQLITE_ROW;
+}
+
+static bool copy_image(struct copy *copy, const struct image_row *row, const struct slice *tags,
+    size_t tag_count, int depth);
+
+/* An index comes with its images. */
+static bool copy_children(struct copy *copy, const struct manifest *parsed, int depth)
+{
+	for (size_t i = 0; i < parsed->child_count && depth < DEPTH_MAX; i++) {
+		struct image_row child;
+		enum error_code code = image_row_find(copy->tx, &copy->job, copy->source_id,
+		    &parsed->children[i].digest, &child);
+		if (code == ERR_IMAGE_NOT_FOUND)
+			continue;
+		if (code != ERR_NONE || !copy_image(copy, &child, NULL, 0, depth + 1))
+			return false;
+	}
+	return true;
+}
+
+/* A tag that may not move at the destination stays where it is: the image arrives without it. */
+static bool put(struct copy *copy, struct image_put *put)
+{
+	put->job.arena = copy->job.arena;
+	image_put_in(copy->tx, put);
+	if (put->job.error.code == ERR_IMAGE_TAG_EXISTS) {
+		put->job.error = (struct error){0};
+		put->tag_count = 0;
+		image_put_in(copy->tx, put);
+	}
+	copy->job.error = put->job.error;
+	return copy->job.error.code == ERR_NONE;
+}
+
+static bool copy_image(struct copy *copy, const struct image_row *row, const struct slice *tags,
+    size_t tag_count, int depth)
+{
+	struct manifest parsed;
+	struct slice blobs, bytes;
+	if (!read_source(copy, row, &blobs, &bytes))
+		return false;
+	if (manifest_parse(bytes, row->media_type, copy->job.arena, &parsed, NULL) != MANIFEST_OK) {
+		copy->job.error.code = ERR_MANIFEST_INVALID;
+		return false;
+	}
+	struct image_put image = {.key = copy->to,
+	    .manifest = bytes,
+	    .parsed = &parsed,
+	    .digest = row->digest,
+	    .tags = tags,
+	    .tag_count = tag_count,
+	    .sparse = true,
+	    .replica = true};
+	return copy_children(copy, &parsed, depth) && link_blobs(copy, blobs) && put(copy, &image);
+}
+
+static bool note(struct copy *copy, struct store_job *job, const struct image_row *row)
+{
+	const struct error_entry *entry = error_entry(copy->job.error.code);
+	sqlite3_stmt *q = db_query(copy->tx->db, Q_REPLICATION_PUT);
+	bind_int(q, 1, row->id);
+	bind_text(q, 2, copy->to.region);
+	bind_text(q, 3, copy->to.account);
+	bind_text(q, 4, slice_str(entry ? entry->exception : NULL));
+	return tx_exec(copy->tx, job, q);
+}
+
+/* To one destination. False when the job itself has failed. */
+static bool replicate_to(struct store_tx *tx, struct store_job *job,
+    const struct repository_key *to, const struct image_row *row, const struct slice *tags,
+    size_t tag_count)
+{
+	struct copy copy = {
+	    .tx = tx, .job.arena = job->arena, .source_id = row->repository_id, .to = *to};
+	if (find_destination(&copy))
+		copy_image(&copy, row, tags, tag_count, 0);
+	if (copy.job.error.code >= ERR_STORAGE_FULL) {
+		job->error = copy.job.error;
+		return false;
+	}
+	return !tx->waits_for && note(&copy, job, row);
+}
+
+/* Has an earlier rule, or an earlier place of this one, named the destination? */
+static bool named_before(const struct replication_rules *rules, struct slice repository, size_t rule,
+    size_t destination)
+{
+	const struct replication_destination *it = &rules->at[rule].destinations[destination];
+	for (size_t i = 0; i <= rule; i++) {
+		size_t end = i < rule ? rules->at[i].destination_count : destination;
+		if (!replication_rule_matches(&rules->at[i], repository))
+			continue;
+		for (size_t j = 0; j < end; j++) {
+			const struct replication_destination *other = &rules->at[i].destinations[j];
+			if (slice_eq(it->account, other->account) &&
+			    slice_eq(it->region, other->region))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool replicate(struct store_tx *tx, struct store_job *job, const struct repository_key *source,
+    const struct image_row *row, const struct slice *tags, size_t tag_count)
+{
+	struct replication_rules rules;
+	if (replication_rules_tx(tx, source->account, source->region, job->arena, &rules) != ERR_NONE) {
+		tx_fail(tx, job);
+		return false;
+	}
+	for (size_t i = 0; i < rules.count; i++) {
+		if (!replication_rule_matches(&rules.at[i], source->name))
+			continue;
+		for (size_t j = 0; j < rules.at[i].destination_count; j++) {
+			struct repository_key to = {rules.at[i].destinations[j].account,
+			    rules.at[i].destinations[j].region, source->name};
+			if (!named_before(&rules, source->name, i, j) &&
+			    !replicate_to(tx, job, &to, row, tags, tag_count))
+				return false;
+		}
+	}
+	return true;
+}
+
+enum error_code replica_list(struct store_reader *reader, int64_t image_id, struct arena *a,
+    struct replica **out, size_t *count)
+{
+	size_t cap = 0;
+	int step;
+	sqlite3_stmt *q = db_query(&reader->db, Q_REPLICATION_LIST);
+	bind_int(q, 1, image_id);
+	*out = NULL;
+	*count = 0;
+	while ((step = db_step(&reader->db, q)) == SQLITE_ROW) {
+		if (*count == cap) {
+			struct replica *more = arena_array(a, cap * 2 + 8, sizeof(*more));
+			if (cap > 0)
+				memcpy(more, *out, cap * sizeof(*more));
+			*out = more;
+			cap = cap * 2 + 8;
+		}
+		(*out)[(*count)++] = (struct replica){
+		    column_dup(q, 0, a), column_dup(q, 1, a), column_dup(q, 2, a)};
+	}
+	db_done(q);
+	return step == SQLITE_DONE ? ERR_NONE : db_failure(&reader->db);
+}

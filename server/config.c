@@ -317,6 +317,13 @@ static bool default_data_folder(struct config *config, char *why, size_t why_len
 	return false;
 }
 
+const char *config_local_host(const struct config *config)
+{
+	if (strcmp(config->listen_host, "0.0.0.0") == 0)
+		return "127.0.0.1";
+	return strcmp(config->listen_host, "::") == 0 ? "::1" : config->listen_host;
+}
+
 bool config_read(struct config *config, int argc, char **argv, char *why, size_t why_len)
 {
 	*config = (struct config){

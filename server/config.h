@@ -42,6 +42,9 @@ struct config {
  */
 bool config_read(struct config *config, int argc, char **argv, char *why, size_t why_len);
 
+/* The host by which this machine reaches what listens there: the loopback one for "every address". */
+const char *config_local_host(const struct config *config);
+
 /* The options with their meanings, for --help. */
 void config_usage(FILE *out);
 

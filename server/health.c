@@ -11,14 +11,6 @@
 
 enum { TIMEOUT_S = 5 };
 
-/* A server that listens on every address is asked on the loopback one. */
-static const char *host_to_ask(const struct config *config)
-{
-	if (strcmp(config->listen_host, "0.0.0.0") == 0)
-		return "127.0.0.1";
-	return strcmp(config->listen_host, "::") == 0 ? "::1" : config->listen_host;
-}
-
 static int connect_to(const struct config *config)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *found;
@@ -27,7 +19,7 @@ static int connect_to(const struct config *config)
 	int fd = -1;
 
 	snprintf(port, sizeof(port), "%u", (unsigned)config->listen_port);
-	if (getaddrinfo(host_to_ask(config), port, &hints, &found) != 0)
+	if (getaddrinfo(config_local_host(config), port, &hints, &found) != 0)
 		return -1;
 	for (struct addrinfo *a = found; a && fd < 0; a = a->ai_next) {
 		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
@@ -65,7 +57,7 @@ static int report(const struct config *config, const char *answer)
 	if (!body) {
 		fprintf(stderr, "drydock: nothing that answers listens on %s:%u: start it, or name "
 				"its address with --listen\n",
-		    host_to_ask(config), (unsigned)config->listen_port);
+		    config_local_host(config), (unsigned)config->listen_port);
 		return 1;
 	}
 	fputs(body + 4, stdout);

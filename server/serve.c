@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -60,8 +61,10 @@ static void raise_descriptor_limit(void)
 /* For a person at a terminal: the four commands with which to try it. */
 static void print_first_steps(const struct app *app)
 {
-	const char *at = app->authority;
+	const char *host = config_local_host(app->config);
+	char at[300];
 
+	snprintf(at, sizeof(at), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, app_port(app));
 	printf("\nTry it from another terminal:\n\n"
 	       "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=%s "
 	       "AWS_ENDPOINT_URL=http://%s\n\n"

@@ -40,7 +40,8 @@ static bool find(
 }
 
 /* Whether an index that is ACTIVE names the image. */
-static bool has_active_parent(struct store_tx *tx, struct store_job *job, const struct image_row *row)
+static bool has_active_parent(
+    struct store_tx *tx, struct store_job *job, const struct image_row *row)
 {
 	bool active = false;
 	struct digest parent;
@@ -61,19 +62,22 @@ static bool may_move(struct store_tx *tx, struct archive_update *up, const struc
 {
 	struct image_row subject;
 	if (up->restore && row->status != IMAGE_ARCHIVED)
-		return not_supported(up, row->status == IMAGE_ACTIVE
+		return not_supported(up,
+		    row->status == IMAGE_ACTIVE
 			? "The image is not archived: its storage class is STANDARD already"
 			: "The image is being activated already");
 	if (!up->restore && row->status == IMAGE_ARCHIVED)
 		return not_supported(up, "The image is archived already");
 	if (!up->restore && row->status == IMAGE_ACTIVATING)
-		return not_supported(up, "The image is being activated: archive it once it is ACTIVE");
+		return not_supported(
+		    up, "The image is being activated: archive it once it is ACTIVE");
 	if (row->subject.algorithm != DIGEST_NONE &&
 	    image_row_find(tx, &up->job, row->repository_id, &row->subject, &subject) == ERR_NONE)
 		return not_supported(up, "The image is a referrer: it follows its subject");
 	if (!up->restore && has_active_parent(tx, &up->job, row))
-		return not_supported(
-		    up, "A manifest list that is not archived references the image: archive that first");
+		return not_supported(up,
+		    "A manifest list that is not archived references the image: archive that "
+		    "first");
 	return up->job.error.code == ERR_NONE;
 }
 
@@ -125,7 +129,8 @@ static void update_run(struct store_tx *tx, struct store_job *job)
 	struct archive_update *up = (struct archive_update *)job;
 	struct image_row row = {0};
 	int64_t repository_id, when_ms = clock_now_ms(&tx->store->clock);
-	if (!archive_end_due(tx, job, when_ms) || !job_repository_id(tx, job, &up->key, &repository_id) ||
+	if (!archive_end_due(tx, job, when_ms) ||
+	    !job_repository_id(tx, job, &up->key, &repository_id) ||
 	    !find(tx, up, repository_id, &row) || !may_move(tx, up, &row))
 		return;
 	up->status = up->restore ? IMAGE_ACTIVATING : IMAGE_ARCHIVED;

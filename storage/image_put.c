@@ -13,7 +13,8 @@
 #include "storage/rows.h"
 
 enum {
-	MISSING_NAMED_BYTES = 16 * 1024, /* of missing digests an error names; each is compared with them all */
+	MISSING_NAMED_BYTES =
+	    16 * 1024, /* of missing digests an error names; each is compared with them all */
 };
 
 /* What the steps find out about one put. */
@@ -117,7 +118,8 @@ static bool find_blob(struct put_state *s, const struct descriptor *d, struct bu
 }
 
 /* Whether everything that was looked for was found: what was not refuses the put, unless it may lack. */
-static bool all_found(struct put_state *s, const struct buf *missing, bool may_lack, enum error_code code)
+static bool all_found(
+    struct put_state *s, const struct buf *missing, bool may_lack, enum error_code code)
 {
 	if (missing->len > 0 && !may_lack && s->put->job.error.code == ERR_NONE) {
 		s->tx->waits_for = NULL;
@@ -203,8 +205,7 @@ static bool excluded(struct slice filters, struct slice tag)
 	bool matches = false;
 	cJSON *all = json_parse(filters);
 	const cJSON *one;
-	cJSON_ArrayForEach(one, all)
-	{
+	cJSON_ArrayForEach(one, all) {
 		struct slice filter = json_string(one, "filter");
 		matches = matches || (filter.at && wildcard_match(filter, tag));
 	}
@@ -391,8 +392,8 @@ static bool tag_old_image(struct put_state *s)
 static bool restore_image(struct put_state *s)
 {
 	return s->row.status == IMAGE_ACTIVE ||
-	    image_row_move(s->tx, &s->put->job, &s->row, IMAGE_ACTIVE,
-		clock_now_ms(&s->tx->store->clock));
+	    image_row_move(
+		s->tx, &s->put->job, &s->row, IMAGE_ACTIVE, clock_now_ms(&s->tx->store->clock));
 }
 
 static bool write_image(struct put_state *s)

@@ -210,9 +210,9 @@ bool image_row_move(struct store_tx *tx, struct store_job *job, struct image_row
 	bind_time(q, 7, to == IMAGE_ACTIVE, when_ms);
 	if (!tx_exec(tx, job, q))
 		return false;
-	return to == IMAGE_ACTIVE ? forget_archived(tx, job, row->id)
-				  : note_archived(
-					tx, job, row, to == IMAGE_ACTIVATING ? when_ms : 0);
+	return to == IMAGE_ACTIVE
+	    ? forget_archived(tx, job, row->id)
+	    : note_archived(tx, job, row, to == IMAGE_ACTIVATING ? when_ms : 0);
 }
 
 /* What other tables say of an image that goes. */

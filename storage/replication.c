@@ -24,7 +24,8 @@ static bool find_destination(struct copy *copy)
 		copy->job.error.code = code;
 		return code == ERR_NONE;
 	}
-	code = template_repository_tx(copy->tx, &copy->to, TEMPLATE_REPLICATION, copy->job.arena, &r);
+	code =
+	    template_repository_tx(copy->tx, &copy->to, TEMPLATE_REPLICATION, copy->job.arena, &r);
 	if (code == ERR_TEMPLATE_NOT_FOUND)
 		r = (struct repository){.account = copy->to.account,
 		    .region = copy->to.region,
@@ -77,8 +78,8 @@ static bool copy_children(struct copy *copy, const struct manifest *parsed, int 
 {
 	for (size_t i = 0; i < parsed->child_count && depth < DEPTH_MAX; i++) {
 		struct image_row child;
-		enum error_code code = image_row_find(copy->tx, &copy->job, copy->source_id,
-		    &parsed->children[i].digest, &child);
+		enum error_code code = image_row_find(
+		    copy->tx, &copy->job, copy->source_id, &parsed->children[i].digest, &child);
 		if (code == ERR_IMAGE_NOT_FOUND)
 			continue;
 		if (code != ERR_NONE || !copy_image(copy, &child, NULL, 0, depth + 1))
@@ -151,8 +152,8 @@ static bool replicate_to(struct store_tx *tx, struct store_job *job,
 }
 
 /* Has an earlier rule, or an earlier place of this one, named the destination? */
-static bool named_before(const struct replication_rules *rules, struct slice repository, size_t rule,
-    size_t destination)
+static bool named_before(
+    const struct replication_rules *rules, struct slice repository, size_t rule, size_t destination)
 {
 	const struct replication_destination *it = &rules->at[rule].destinations[destination];
 	for (size_t i = 0; i <= rule; i++) {
@@ -173,7 +174,8 @@ bool replicate(struct store_tx *tx, struct store_job *job, const struct reposito
     const struct image_row *row, const struct slice *tags, size_t tag_count)
 {
 	struct replication_rules rules;
-	if (replication_rules_tx(tx, source->account, source->region, job->arena, &rules) != ERR_NONE) {
+	if (replication_rules_tx(tx, source->account, source->region, job->arena, &rules) !=
+	    ERR_NONE) {
 		tx_fail(tx, job);
 		return false;
 	}
@@ -208,8 +210,8 @@ enum error_code replica_list(struct store_reader *reader, int64_t image_id, stru
 			*out = more;
 			cap = cap * 2 + 8;
 		}
-		(*out)[(*count)++] = (struct replica){
-		    column_dup(q, 0, a), column_dup(q, 1, a), column_dup(q, 2, a)};
+		(*out)[(*count)++] =
+		    (struct replica){column_dup(q, 0, a), column_dup(q, 1, a), column_dup(q, 2, a)};
 	}
 	db_done(q);
 	return step == SQLITE_DONE ? ERR_NONE : db_failure(&reader->db);

@@ -22,13 +22,12 @@ static struct slice make_link(struct call *c, struct slice digest)
 {
 	long long until = (long long)(call_now_ms(c) + LINK_LIFETIME_MS);
 	struct slice url = call_registry_url(c), token;
-	struct slice says = arena_slicef(c->arena, "%lld %.*s %.*s %.*s %.*s", until,
-	    SLICE_ARG(c->account), SLICE_ARG(c->region), SLICE_ARG(digest),
-	    SLICE_ARG(c->repository.name));
+	struct slice says =
+	    arena_slicef(c->arena, "%lld %.*s %.*s %.*s %.*s", until, SLICE_ARG(c->account),
+		SLICE_ARG(c->region), SLICE_ARG(digest), SLICE_ARG(c->repository.name));
 
 	token = page_token_seal(link_context, says, store_token_key(c->app->store), c->arena);
-	return arena_slicef(
-	    c->arena, "%.*s" LINK_PATH "%.*s", SLICE_ARG(url), SLICE_ARG(token));
+	return arena_slicef(c->arena, "%.*s" LINK_PATH "%.*s", SLICE_ARG(url), SLICE_ARG(token));
 }
 
 /* ERR_NONE for a layer that may be downloaded: one that is there and in use. */

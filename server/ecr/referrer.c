@@ -77,8 +77,8 @@ static bool read_subject(struct call *c, struct digest *out)
 	*out = (struct digest){0};
 	if (ecr_digest_shaped(text))
 		return true;
-	call_fail_parameter(c, "imageDigest",
-	    "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'");
+	call_fail_parameter(
+	    c, "imageDigest", "must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'");
 	return false;
 }
 

@@ -76,7 +76,8 @@ enum http_step op_describe_image_scan_findings(struct call *c)
 	struct image image;
 
 	/* No list of findings ever has a second page: no token is one of it. */
-	if (!ecr_find_repository(c, &r) || !ecr_read_page(c, NULL, slice_str(c->operation), &page) ||
+	if (!ecr_find_repository(c, &r) ||
+	    !ecr_read_page(c, NULL, slice_str(c->operation), &page) ||
 	    !ecr_find_image(c, &r, &asked, &image))
 		return ecr_error(c);
 	if (!image.scanned_ms) {

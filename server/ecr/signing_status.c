@@ -11,8 +11,7 @@ static bool rule_matches(const cJSON *rule, struct slice repository)
 {
 	const cJSON *filters = json_member(rule, "repositoryFilters"), *filter;
 
-	cJSON_ArrayForEach(filter, filters)
-	{
+	cJSON_ArrayForEach(filter, filters) {
 		struct slice text = json_string(filter, "filter");
 
 		if (text.at && wildcard_match(text, repository))
@@ -26,8 +25,7 @@ static bool named_before(const cJSON *rules, const cJSON *rule, struct slice rep
 {
 	const cJSON *other;
 
-	cJSON_ArrayForEach(other, rules)
-	{
+	cJSON_ArrayForEach(other, rules) {
 		if (other == rule)
 			return false;
 		if (rule_matches(other, repository) &&
@@ -42,8 +40,7 @@ static void write_statuses(struct json_writer *w, const cJSON *rules, struct sli
 {
 	const cJSON *rule;
 
-	cJSON_ArrayForEach(rule, rules)
-	{
+	cJSON_ArrayForEach(rule, rules) {
 		if (!rule_matches(rule, repository) || named_before(rules, rule, repository))
 			continue;
 		json_object(w);

@@ -415,10 +415,12 @@ def test_get_the_same_twice(ecr, repository, tagged):
     assert failures == []
 
 
-def test_get_keeps_what_is_stored_whatever_is_accepted(ecr, repository, tagged):
-    accepted = {"acceptedMediaTypes": [OCI_INDEX]}
-    assert got(ecr, repository, {"imageTag": "one"}, **accepted)[0] == [
-        {"imageDigest": tagged[0].digest, "imageTag": "one"}]
+def test_get_by_tag_wants_a_type_that_is_accepted(ecr, repository, tagged):
+    image_id, both = {"imageTag": "one"}, {"imageTag": "one", "imageDigest": tagged[0].digest}
+    found, failures = got(ecr, repository, image_id, acceptedMediaTypes=[OCI_INDEX])
+    assert found == [] and failures == [failure(image_id, NOT_FOUND)]
+    for asked, types in ((image_id, [OCI_INDEX, tagged[0].media_type]), (both, [OCI_INDEX])):
+        assert got(ecr, repository, asked, acceptedMediaTypes=types)[0] == [both]
 
 
 @pytest.mark.parametrize("operation", ["BatchGetImage", "BatchDeleteImage"])

@@ -21,6 +21,8 @@ static const struct verb {
 } verbs[] = {
     {"serve", verb_serve, "serve the registry and the ECR API (drydock serve --help: its options)"},
     {"health", verb_health, "ask a running server whether it is well (exit code 0: yes)"},
+    {"import", verb_import, "put a docker save archive or an OCI layout into a repository"},
+    {"export", verb_export, "write an image to an OCI layout that skopeo and docker load read"},
     {"version", verb_version, "print the version"},
     {"help", verb_help, "print this"},
 };

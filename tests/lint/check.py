@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "server/ecr": ["server", "server/http", "storage", "protocol"],
     "server/admin": ["server", "server/http", "storage", "protocol"],
     "server": ["server/http", "server/registry", "server/ecr", "server/admin", "storage", "protocol"],
+    "server/archive": ["server", "server/http", "storage", "protocol"],
 }
 
 # Header of a library -> the only folders that may use it.
@@ -29,7 +30,7 @@ LIBRARY_HOMES = {
     r"openssl/(ssl|x509)": ["server/http"],
     r"sqlite3": ["storage"],
     r"cjson/": ["protocol", "server/ecr", "server/admin"],
-    r"zlib": ["server/http", "storage"],
+    r"zlib": ["server/http", "server/archive", "storage"],
 }
 
 BANNED = r"\b(strcpy|strcat|strncpy|strncat|sprintf|vsprintf|gets|strtok|atoi|atol|alloca|gmtime|localtime)\s*\("

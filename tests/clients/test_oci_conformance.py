@@ -6,11 +6,11 @@ is left off, as it is by default: an image without its layers is refused here.
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from client import find_client
 from support.binary import clean_environment
 
 SUITE = "github.com/opencontainers/distribution-spec/conformance"
@@ -19,9 +19,7 @@ TESTS_MIN = 900  # it made 986 tests when it was pinned: should it make few, it 
 
 @pytest.fixture(scope="session")
 def suite(tmp_path_factory):
-    go = shutil.which("go")
-    if not go:
-        pytest.skip("go is not installed (1.24 or later)")
+    go = find_client("go")
     program = tmp_path_factory.mktemp("conformance") / "conformance"
     built = subprocess.run(
         [go, "build", "-mod=readonly", "-o", str(program), SUITE], cwd=Path(__file__).parent / "conformance",

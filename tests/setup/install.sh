@@ -6,7 +6,7 @@
 #   build     compiler, CMake and the libraries Drydock is built on
 #   static    `build` and the sources a fully static program needs besides (the container image)
 #   test      what `make test` needs on top of `build`
-#   clients   the real clients that tests/clients drives
+#   clients   the real clients that tests/clients drives; those that apt does not have are compiled (go_clients.sh)
 #   bench     what `make bench` compares Drydock with
 #   format    the formatter
 #
@@ -49,6 +49,10 @@ has_docker() {
 	command -v dockerd && command -v docker
 }
 
+has_containerd() {
+	command -v containerd && command -v ctr
+}
+
 need_build() {
 	need cmake command -v cmake
 	need ninja-build command -v ninja
@@ -85,6 +89,11 @@ need_clients() {
 	need docker-compose command -v docker-compose
 	need debootstrap command -v debootstrap
 	need curl command -v curl
+	need skopeo command -v skopeo
+	need podman command -v podman
+	need buildah command -v buildah
+	need containerd has_containerd
+	need golang-go command -v go
 }
 
 need_bench() {
@@ -165,6 +174,13 @@ install_cjson_source() {
 	as_root rm -rf "$work"
 }
 
+# The clients that the distribution does not have: compiled, not installed with apt.
+compile_clients() {
+	case " $* " in
+	*" clients "*) "$(dirname "$0")/go_clients.sh" ;;
+	esac
+}
+
 for set; do
 	case $set in
 	build | static | test | clients | bench | format) "need_$set" ;;
@@ -176,7 +192,10 @@ for set; do
 done
 missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
 missing=${missing% }
-[ -n "$missing" ] || exit 0
+if [ -z "$missing" ]; then
+	compile_clients "$@"
+	exit
+fi
 
 if [ "${DRYDOCK_NO_INSTALL:-0}" = 1 ]; then
 	echo "drydock: missing: $missing" >&2
@@ -203,3 +222,4 @@ apt install -y --no-install-recommends $packages
 case " $missing " in
 *" cjson-source "*) install_cjson_source ;;
 esac
+compile_clients "$@"

@@ -14,9 +14,9 @@
 enum digest_algorithm { DIGEST_NONE = 0, DIGEST_SHA256 = 1, DIGEST_SHA512 = 2 };
 
 enum {
-	DIGEST_RAW_MAX = 64,                /* bytes of the longest digest */
+	DIGEST_RAW_MAX = 64,                 /* bytes of the longest digest */
 	DIGEST_KEY_MAX = 1 + DIGEST_RAW_MAX, /* algorithm byte + raw, the form stored as a key */
-	DIGEST_TEXT_MAX = 7 + 128 + 1,      /* "sha512:" + hex + NUL */
+	DIGEST_TEXT_MAX = 7 + 128 + 1,       /* "sha512:" + hex + NUL */
 };
 
 struct digest {

@@ -11,7 +11,7 @@
 struct ecr_host {
 	struct slice account; /* absent for the API's names */
 	struct slice region;
-	struct slice name;    /* the host without its port */
+	struct slice name; /* the host without its port */
 };
 
 /*

@@ -18,17 +18,17 @@ enum error_code {
 
 	/* the request itself */
 	ERR_INVALID_PARAMETER, /* {member} {detail}: Invalid parameter at '..' failed to satisfy .. */
-	ERR_VALIDATION,        /* the newer operations' ValidationException; {detail} is the message */
-	ERR_SERIALIZATION,     /* body is not JSON, or a member has the wrong JSON type */
+	ERR_VALIDATION,    /* the newer operations' ValidationException; {detail} is the message */
+	ERR_SERIALIZATION, /* body is not JSON, or a member has the wrong JSON type */
 	ERR_UNKNOWN_OPERATION,
 	ERR_OPERATION_NOT_OFFERED, /* in ECR's model, honestly not done by this version */
 	ERR_MISSING_AUTHENTICATION,
 	ERR_UNRECOGNIZED_CLIENT,
 	ERR_INCOMPLETE_SIGNATURE, /* an Authorization header that is not of SigV4's form */
 	ERR_INVALID_SIGNATURE,
-	ERR_TOKEN_EXPIRED,   /* the registry's authorization token */
-	ERR_NOT_AUTHORIZED,  /* no, or a garbled, registry token: 401 in plain text */
-	ERR_ACCESS_DENIED,   /* {detail} is the message */
+	ERR_TOKEN_EXPIRED,  /* the registry's authorization token */
+	ERR_NOT_AUTHORIZED, /* no, or a garbled, registry token: 401 in plain text */
+	ERR_ACCESS_DENIED,  /* {detail} is the message */
 	ERR_THROTTLED,
 	ERR_BODY_TOO_LARGE,
 	ERR_METHOD_NOT_ALLOWED,
@@ -42,7 +42,7 @@ enum error_code {
 	ERR_REPOSITORY_EXISTS,
 	ERR_REPOSITORY_NOT_EMPTY,
 	ERR_INVALID_TAG_PARAMETER,
-	ERR_TOO_MANY_TAGS, /* {detail} is the quota */
+	ERR_TOO_MANY_TAGS,  /* {detail} is the quota */
 	ERR_LIMIT_EXCEEDED, /* {detail} is the message */
 
 	/* settings of repositories and registries; {detail} is the name of what is (not) there */
@@ -61,9 +61,9 @@ enum error_code {
 	ERR_SETTING_NOT_FOUND, /* of one with a default: never an answer */
 
 	/* images */
-	ERR_IMAGE_NOT_FOUND,     /* API: S4, by {digest} and {tag} */
-	ERR_MANIFEST_UNKNOWN,    /* registry: Requested image not found */
-	ERR_MANIFEST_INVALID,    /* Invalid JSON syntax at 'ImageManifest' */
+	ERR_IMAGE_NOT_FOUND,  /* API: S4, by {digest} and {tag} */
+	ERR_MANIFEST_UNKNOWN, /* registry: Requested image not found */
+	ERR_MANIFEST_INVALID, /* Invalid JSON syntax at 'ImageManifest' */
 	ERR_MANIFEST_DIGEST_MISMATCH,
 	ERR_IMAGE_EXISTS,
 	ERR_IMAGE_TAG_EXISTS,
@@ -105,25 +105,25 @@ enum error_code {
  */
 struct error {
 	enum error_code code;
-	struct slice registry;   /* account id */
+	struct slice registry; /* account id */
 	struct slice repository;
 	struct slice digest;
 	struct slice tag;
-	struct slice digests;    /* "d1, d2": a comma-separated list */
-	struct slice member;     /* the parameter's name, in the spelling that is to be shown */
-	struct slice detail;     /* the constraint, the cause, or a whole message; see the code */
-	struct slice upload;     /* InvalidLayerPartException's extra members */
+	struct slice digests; /* "d1, d2": a comma-separated list */
+	struct slice member;  /* the parameter's name, in the spelling that is to be shown */
+	struct slice detail;  /* the constraint, the cause, or a whole message; see the code */
+	struct slice upload;  /* InvalidLayerPartException's extra members */
 	int64_t last_valid_byte;
 };
 
 enum error_evidence { SAID_BY_ECR, SAID_BY_PEERS, SAID_BY_US };
 
 struct error_entry {
-	const char *exception;     /* AWS JSON __type */
+	const char *exception; /* AWS JSON __type */
 	int api_status;
 	const char *registry_code; /* NULL: plain text body of the message */
 	int registry_status;
-	const char *message;       /* with {placeholders}; "" renders no message */
+	const char *message; /* with {placeholders}; "" renders no message */
 	enum error_evidence evidence;
 };
 

@@ -30,16 +30,18 @@ struct descriptor {
 
 struct manifest {
 	enum manifest_kind kind;
-	struct slice media_type;    /* of the manifest itself */
-	struct slice artifact_type; /* artifactType, else the config's media type; absent for an index without */
-	struct descriptor config;   /* digest.algorithm is DIGEST_NONE when there is none */
-	struct descriptor *layers;  /* an image's layers */
+	struct slice media_type; /* of the manifest itself */
+	struct slice
+	    artifact_type; /* artifactType, else the config's media type; absent for an index without */
+	struct descriptor config;  /* digest.algorithm is DIGEST_NONE when there is none */
+	struct descriptor *layers; /* an image's layers */
 	size_t layer_count;
 	struct descriptor *children; /* an index's manifests */
 	size_t child_count;
 	struct descriptor subject; /* digest.algorithm is DIGEST_NONE when there is none */
-	struct slice annotations;  /* the annotations object as JSON text; absent when there is none */
-	uint64_t layers_bytes;     /* sum of the layers' sizes, saturating */
+	struct slice
+	    annotations;       /* the annotations object as JSON text; absent when there is none */
+	uint64_t layers_bytes; /* sum of the layers' sizes, saturating */
 };
 
 enum manifest_fault {

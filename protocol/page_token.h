@@ -12,10 +12,10 @@
 #include "protocol/token.h"
 
 /* The token, in the arena. */
-struct slice page_token_seal(struct slice context, struct slice position,
-    const uint8_t key[TOKEN_KEY_LEN], struct arena *a);
+struct slice page_token_seal(
+    struct slice context, struct slice position, const uint8_t key[TOKEN_KEY_LEN], struct arena *a);
 /* The position it holds, in the arena; the absent slice when it is not a token of this context. */
-struct slice page_token_open(struct slice token, struct slice context,
-    const uint8_t key[TOKEN_KEY_LEN], struct arena *a);
+struct slice page_token_open(
+    struct slice token, struct slice context, const uint8_t key[TOKEN_KEY_LEN], struct arena *a);
 
 #endif

@@ -16,7 +16,7 @@ enum { TOKEN_KEY_LEN = 32, TOKEN_PRINCIPAL_MAX = 512 };
 #define TOKEN_LIFETIME_MS (12 * 3600 * 1000LL)
 
 struct token {
-	struct slice account;   /* 12 digits */
+	struct slice account; /* 12 digits */
 	struct slice region;
 	struct slice principal; /* an ARN, TOKEN_PRINCIPAL_MAX bytes at most */
 	int64_t expires_ms;

@@ -27,7 +27,8 @@ static const struct http_handler *route(struct http_request *req)
 	struct slice path = percent_decode(req->path, req->arena);
 
 	if (!path.at)
-		path = req->path; /* an escape that is none names nothing, but by its start a door */
+		path =
+		    req->path; /* an escape that is none names nothing, but by its start a door */
 	if (slice_is(path, "/v2") || slice_starts(path, slice_str("/v2/")))
 		return registry_route(c, path);
 	if (slice_is(path, "/") && req->method == METHOD_POST)

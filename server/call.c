@@ -128,7 +128,8 @@ static struct slice port_of(struct slice host)
 /* Host goes into answers: only what a host and port can consist of. */
 static bool host_printable(struct slice host)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
+	static const char allowed[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]";
 
 	for (size_t i = 0; i < host.len; i++)
 		if (!memchr(allowed, host.at[i], sizeof(allowed) - 1))

@@ -40,9 +40,9 @@ struct call {
 	struct slice principal; /* an ARN */
 
 	/* what is asked, for handlers, errors and the log */
-	const char *operation; /* "PutManifest", "CreateRepository" */
+	const char *operation;            /* "PutManifest", "CreateRepository" */
 	struct repository_key repository; /* name absent until known */
-	struct slice reference;           /* tag, digest or upload id as it was written; absent: none */
+	struct slice reference; /* tag, digest or upload id as it was written; absent: none */
 	struct error error;
 	char request_id[UUID_TEXT_LEN + 1];
 
@@ -52,8 +52,8 @@ struct call {
 	call_step *next;
 	struct http_task task;
 
-	const void *route; /* the API's own entry for this operation */
-	void *state;       /* the handler's own, in the arena */
+	const void *route;               /* the API's own entry for this operation */
+	void *state;                     /* the handler's own, in the arena */
 	void (*release)(struct call *c); /* frees what is not the arena's; NULL: nothing */
 };
 

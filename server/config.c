@@ -194,7 +194,8 @@ static const struct option options[] = {
     {"log-level", "LEVEL", set_log_level, "error, warn, info or debug",
 	"what to write to standard error: info is one line a request (default)"},
     {"log-format", "FORMAT", set_log_format, "text or json", "how to write it (default text)"},
-    {"quota", "NAME=N", set_quota, "NAME=N, with the name of a quota from README and what it allows",
+    {"quota", "NAME=N", set_quota,
+	"NAME=N, with the name of a quota from README and what it allows",
 	"set one of ECR's quotas, as to meet LimitExceededException early (may be given several times)"},
 };
 
@@ -215,7 +216,9 @@ void config_usage(FILE *out)
 		    o->value ? o->value : "");
 		fprintf(out, "  %-24s %s\n", left, o->help);
 	}
-	fputs("\nEach option can be given in the environment too: --log-level as DRYDOCK_LOG_LEVEL.\n", out);
+	fputs(
+	    "\nEach option can be given in the environment too: --log-level as DRYDOCK_LOG_LEVEL.\n",
+	    out);
 }
 
 /* "log-level" -> "DRYDOCK_LOG_LEVEL" */

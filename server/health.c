@@ -55,8 +55,9 @@ static int report(const struct config *config, const char *answer)
 	const char *body = strstr(answer, "\r\n\r\n");
 
 	if (!body) {
-		fprintf(stderr, "drydock: nothing that answers listens on %s:%u: start it, or name "
-				"its address with --listen\n",
+		fprintf(stderr,
+		    "drydock: nothing that answers listens on %s:%u: start it, or name "
+		    "its address with --listen\n",
 		    config_local_host(config), (unsigned)config->listen_port);
 		return 1;
 	}

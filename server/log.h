@@ -17,7 +17,8 @@ void log_say(enum log_level level, const char *format, ...) __attribute__((forma
 
 /* What a request was and how it ended. */
 struct log_request {
-	const char *operation;   /* "PutManifest", "CreateRepository"; NULL: method and target are shown */
+	const char
+	    *operation; /* "PutManifest", "CreateRepository"; NULL: method and target are shown */
 	struct slice method, target;
 	struct slice repository; /* absent: none */
 	struct slice reference;  /* tag, digest or upload id; absent: none */

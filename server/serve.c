@@ -3,6 +3,7 @@
 #include "server/log.h"
 #include "server/verbs.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,6 +46,14 @@ static void arm_second_signal(const sigset_t *stop)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	pthread_sigmask(SIG_UNBLOCK, stop, NULL);
+}
+
+/* What a large request needed goes back to the system at once, however often such requests come. */
+static void keep_memory_flat(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+#endif
 }
 
 /* Each connection is a descriptor, and each download of a large layer one more. */
@@ -97,6 +106,7 @@ static int serve(const struct config *config)
 
 	block_signals(&stop);
 	raise_descriptor_limit();
+	keep_memory_flat();
 	store = store_open(&options, &err);
 	if (!store) {
 		fprintf(stderr, "drydock: %s\n", err.text);

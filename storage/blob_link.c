@@ -75,7 +75,8 @@ void blob_mount_submit(struct store *store, struct blob_mount *mount)
 {
 	mount->mounted = false;
 	mount->job.run = mount_run;
-	mount->job.flush = STORE_FLUSH_LATER; /* the manifest's commit flushes it, like a pushed blob */
+	mount->job.flush =
+	    STORE_FLUSH_LATER; /* the manifest's commit flushes it, like a pushed blob */
 	store_submit(store, &mount->job);
 }
 

@@ -14,10 +14,10 @@
 struct blob_mount {
 	struct store_job job;
 	struct repository_key key;
-	struct slice from;    /* the other repository's name; absent: any that has it */
+	struct slice from; /* the other repository's name; absent: any that has it */
 	struct digest digest;
-	bool needs_image;     /* only when an image of `from` holds it, and both are encrypted alike */
-	bool mounted;         /* out */
+	bool needs_image; /* only when an image of `from` holds it, and both are encrypted alike */
+	bool mounted;     /* out */
 };
 void blob_mount_submit(struct store *store, struct blob_mount *mount);
 

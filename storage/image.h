@@ -24,14 +24,14 @@ struct image {
 	struct digest digest;
 	struct slice media_type;
 	struct slice artifact_type; /* absent when none */
-	uint64_t size_bytes;        /* layers' sum; of an index the largest child's (ECR DescribeImages) */
+	uint64_t size_bytes; /* layers' sum; of an index the largest child's (ECR DescribeImages) */
 	int64_t pushed_ms;
 	int64_t pulled_ms; /* lastRecordedPullTime, 0: never */
 	enum image_status status;
 	int64_t archived_ms, activated_ms; /* lastArchivedAt, lastActivatedAt; 0: never */
 	int64_t scanned_ms;                /* of the last scan, 0: never */
-	struct digest subject; /* DIGEST_NONE when none */
-	struct slice *tags;    /* in bytewise order */
+	struct digest subject;             /* DIGEST_NONE when none */
+	struct slice *tags;                /* in bytewise order */
 	size_t tag_count;
 };
 
@@ -125,13 +125,13 @@ struct image_put {
 	size_t tag_count;
 	bool refuse_same;
 	bool replica; /* it is a copy that replication makes */
-	bool sparse; /* an index's children need not be here (OCI distribution-spec) */
+	bool sparse;  /* an index's children need not be here (OCI distribution-spec) */
 	/*
 	 * To be made when the repository is not there, with these settings, in the same transaction: a put that
 	 * is refused makes none. NULL: it must be there.
 	 */
 	struct repository *create;
-	bool created; /* out: the digest was new in the repository */
+	bool created;      /* out: the digest was new in the repository */
 	int64_t pushed_ms; /* out: imagePushedAt, of the first push of that digest */
 };
 void image_put_submit(struct store *store, struct image_put *put);

@@ -28,8 +28,7 @@ static bool repeated(const struct image_delete *del, size_t index)
 
 static bool takes_in(const struct image_id *gone, const struct image_id *id)
 {
-	bool digest =
-	    id->digest.algorithm == DIGEST_NONE || digest_eq(&gone->digest, &id->digest);
+	bool digest = id->digest.algorithm == DIGEST_NONE || digest_eq(&gone->digest, &id->digest);
 	return digest && (!id->tag.at || (gone->tag.at && slice_eq(gone->tag, id->tag)));
 }
 

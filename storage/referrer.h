@@ -34,7 +34,7 @@ struct referrer_query {
 	const struct slice *types; /* artifact types to keep; type_count 0: all */
 	size_t type_count;
 	enum image_status status; /* zeroed: ACTIVE */
-	struct digest after; /* DIGEST_NONE: from the first */
+	struct digest after;      /* DIGEST_NONE: from the first */
 	size_t limit;
 };
 

@@ -123,8 +123,7 @@ static bool add_extras(struct store_tx *tx, struct store_job *job, const struct 
 	const struct repository_extras *extras = r->extras;
 	return !extras ||
 	    (add_tags(tx, job, r->id, extras->tags, extras->tag_count) &&
-		add_policy(
-		    tx, job, r, DOCUMENT_REPOSITORY_POLICY, extras->repository_policy) &&
+		add_policy(tx, job, r, DOCUMENT_REPOSITORY_POLICY, extras->repository_policy) &&
 		add_policy(tx, job, r, DOCUMENT_LIFECYCLE_POLICY, extras->lifecycle_policy));
 }
 
@@ -266,8 +265,7 @@ static void check_tag_count(struct store_tx *tx, struct repository_tag *tag, int
 	if (!full)
 		return;
 	job_refuse(&tag->job, ERR_TOO_MANY_TAGS, &tag->key);
-	tag->job.error.detail =
-	    arena_slicef(tag->job.arena, "%llu", (unsigned long long)limit);
+	tag->job.error.detail = arena_slicef(tag->job.arena, "%llu", (unsigned long long)limit);
 }
 
 static void tag_run(struct store_tx *tx, struct store_job *job)

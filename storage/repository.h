@@ -29,7 +29,8 @@ struct repository {
 	bool scan_on_push;
 	struct slice encryption_type; /* "AES256", "KMS", "KMS_DSSE" */
 	struct slice kms_key;         /* absent for AES256 */
-	const struct repository_extras *extras; /* for making one; NULL: none, and always when read */
+	const struct repository_extras
+	    *extras; /* for making one; NULL: none, and always when read */
 };
 
 struct resource_tag {

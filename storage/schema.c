@@ -129,7 +129,7 @@ bool schema_migrate(struct db *db, struct err *err)
 		}
 	}
 	if (version < 0)
-		snprintf(err->text, sizeof(err->text), "its database cannot be used: %s",
-		    db_cause(db));
+		snprintf(
+		    err->text, sizeof(err->text), "its database cannot be used: %s", db_cause(db));
 	return version >= 0;
 }

@@ -11,211 +11,229 @@
 	"SELECT id, account, region, name, created_ms, mutability, filters, scan_on_push, "        \
 	"encryption_type, kms_key, image_count FROM repository "
 #define SQL_KEYED "WHERE account = ?1 AND region = ?2 AND name = ?3"
-#define SQL_OF_DOCUMENT                                                                            \
-	"SELECT name, text, created_ms, updated_ms, evaluated_ms FROM document "
+#define SQL_OF_DOCUMENT "SELECT name, text, created_ms, updated_ms, evaluated_ms FROM document "
 #define SQL_OF_KIND "WHERE account = ?1 AND region = ?2 AND kind = ?3 "
-#define SQL_OF_IMAGE                                                                               \
-	"SELECT i.id, i.digest, i.tagged, i.media_type, i.artifact_type, i.size_bytes, "           \
-	"i.pushed_ms, i.pulled_ms, i.subject, i.tag_count, i.tags, i.archived_ms, i.activated_ms, "  \
+#define SQL_OF_IMAGE                                                                                \
+	"SELECT i.id, i.digest, i.tagged, i.media_type, i.artifact_type, i.size_bytes, "            \
+	"i.pushed_ms, i.pulled_ms, i.subject, i.tag_count, i.tags, i.archived_ms, i.activated_ms, " \
 	"i.scanned_ms FROM "
 #define SQL_ALL_PLACES "tagged IN (0, 1, 2, 3, 4, 5)" /* see image_rows.h */
-#define SQL_OF_MANIFEST                                                                            \
-	"SELECT i.id, i.digest, i.media_type, i.pulled_ms, i.manifest_size, r.id"
+#define SQL_OF_MANIFEST "SELECT i.id, i.digest, i.media_type, i.pulled_ms, i.manifest_size, r.id"
 #define SQL_OF_REFERRER                                                                            \
 	"SELECT i.digest, i.media_type, i.artifact_type, i.manifest_size, m.bytes, i.status "      \
 	"FROM image i CROSS JOIN manifest m ON m.id = i.id WHERE i.repository_id = ?1 AND "        \
 	"i.subject = ?2 AND i.digest > ?3 AND i.tagged = "
 
-#define DB_STATEMENTS(X)                                                                           \
-	/* transactions */                                                                         \
-	X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                          \
-	X(BEGIN_READ, "BEGIN")                                                                     \
-	X(COMMIT, "COMMIT")                                                                        \
-	X(ROLLBACK, "ROLLBACK")                                                                    \
-	X(SAVEPOINT, "SAVEPOINT job")                                                              \
-	X(SAVEPOINT_BACK, "ROLLBACK TO job")                                                       \
-	X(SAVEPOINT_RELEASE, "RELEASE job")                                                        \
-	/* meta */                                                                                 \
-	X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                       \
-	X(META_PUT, "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)")                      \
-	X(META_DROP, "DELETE FROM meta WHERE key = ?1")                                            \
-	/* repositories */                                                                         \
-	X(REPOSITORY_ID, "SELECT id FROM repository " SQL_KEYED)                                   \
-	X(REPOSITORY_FIND, SQL_OF_REPOSITORY SQL_KEYED)                                            \
-	X(REPOSITORY_BY_ID, SQL_OF_REPOSITORY "WHERE id = ?1")                                     \
-	X(REPOSITORY_LIST, SQL_OF_REPOSITORY                                                       \
-	    "WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name")                      \
-	X(REPOSITORY_ALIVE, "SELECT 1 FROM repository WHERE id = ?1 AND account <> ''")            \
-	X(REPOSITORY_ADD,                                                                          \
-	    "INSERT INTO repository(account, region, name, created_ms, mutability, filters, "      \
-	    "scan_on_push, encryption_type, kms_key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")  \
-	X(REPOSITORY_COUNT, "UPDATE repository SET image_count = image_count + ?2 WHERE id = ?1")  \
-	X(REPOSITORY_DOOM,                                                                         \
-	    "UPDATE repository SET account = '', region = '', name = CAST(id AS TEXT) "            \
-	    "WHERE id = ?1")                                                                       \
-	X(REPOSITORY_DOOMED, "SELECT id FROM repository WHERE account = '' LIMIT 1")               \
-	X(REPOSITORY_DROP, "DELETE FROM repository WHERE id = ?1")                                 \
-	X(REPOSITORY_MUTABILITY, "UPDATE repository SET mutability = ?4, filters = ?5 " SQL_KEYED) \
-	X(REPOSITORY_SCANNING, "UPDATE repository SET scan_on_push = ?4 " SQL_KEYED)               \
-	X(REGISTRY_COUNT,                                                                          \
-	    "INSERT INTO registry(account, region, repositories) VALUES(?1, ?2, ?3) "              \
-	    "ON CONFLICT DO UPDATE SET repositories = repositories + ?3 RETURNING repositories")   \
-	X(RESOURCE_TAG_PUT,                                                                        \
-	    "INSERT OR REPLACE INTO resource_tag(repository_id, key, value) VALUES(?1, ?2, ?3)")   \
-	X(RESOURCE_TAG_LIST, "SELECT key, value FROM resource_tag WHERE repository_id = ?1 "       \
-	    "ORDER BY key")                                                                        \
-	X(RESOURCE_TAG_DROP, "DELETE FROM resource_tag WHERE repository_id = ?1")                  \
-	X(RESOURCE_TAG_DROP_ONE, "DELETE FROM resource_tag WHERE repository_id = ?1 AND key = ?2") \
-	X(RESOURCE_TAG_COUNT, "SELECT count(*) FROM resource_tag WHERE repository_id = ?1")        \
-	/* documents */                                                                            \
-	X(DOCUMENT_GET, SQL_OF_DOCUMENT SQL_OF_KIND "AND name = ?4")                               \
-	X(DOCUMENT_LIST, SQL_OF_DOCUMENT SQL_OF_KIND "AND name > ?4 ORDER BY name")                \
-	X(DOCUMENT_COUNT, "SELECT count(*) FROM (SELECT 1 FROM document " SQL_OF_KIND "LIMIT ?4)") \
-	X(DOCUMENT_PUT, "INSERT OR REPLACE INTO document(account, region, kind, name, text, "      \
-	    "created_ms, updated_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                          \
-	X(DOCUMENT_DROP, "DELETE FROM document " SQL_OF_KIND "AND name = ?4")                      \
-	/* blobs */                                                                                \
-	X(BLOB_STAT,                                                                               \
-	    "SELECT b.id, b.size, b.touched_ms FROM repository r CROSS JOIN blob b "               \
-	    "CROSS JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = r.id "         \
-	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4")            \
-	X(BLOB_OPEN,                                                                               \
-	    "SELECT b.id, b.size, b.touched_ms, c.data FROM repository r CROSS JOIN blob b "       \
-	    "CROSS JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = r.id "         \
-	    "CROSS JOIN content c ON c.id = b.id "                                                 \
-	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4")            \
-	X(BLOB_LINKED,                                                                             \
-	    "SELECT b.id, b.synced FROM blob b CROSS JOIN repository_blob l "                      \
-	    "ON l.blob_id = b.id AND l.repository_id = ?2 WHERE b.digest = ?1")                    \
-	X(BLOB_FIND, "SELECT id, size, synced FROM blob WHERE digest = ?1")                        \
-	X(BLOB_ADD, "INSERT INTO blob(digest, id, size, synced, touched_ms) "                      \
-	    "VALUES(?1, ?2, ?3, ?4, ?5)")                                                          \
-	X(BLOB_TOUCH, "UPDATE blob SET touched_ms = ?2 WHERE digest = ?1 AND touched_ms < ?2")     \
-	X(BLOB_SYNCED, "UPDATE blob SET synced = 1 WHERE digest = ?1")                             \
-	X(BLOB_UNSYNCED,                                                                           \
-	    "SELECT digest, size FROM blob WHERE synced = 0 AND digest > ?1 ORDER BY digest")      \
-	X(BLOB_DROP, "DELETE FROM blob WHERE digest = ?1")                                         \
-	X(BLOB_LINK, "INSERT OR IGNORE INTO repository_blob(blob_id, repository_id) "              \
-	    "VALUES(?1, ?2)")                                                                      \
-	X(BLOB_UNLINK_ALL, "DELETE FROM repository_blob WHERE blob_id = ?1")                       \
-	X(BLOB_UNLINK, "DELETE FROM repository_blob WHERE repository_id = ?2 AND blob_id = "       \
-	    "(SELECT id FROM blob WHERE digest = ?1)")                                             \
-	X(BLOB_ANYWHERE,                                                                           \
-	    "SELECT b.id FROM blob b CROSS JOIN repository_blob l ON l.blob_id = b.id "            \
-	    "CROSS JOIN repository r ON r.id = l.repository_id "                                   \
-	    "WHERE b.digest = ?3 AND r.account = ?1 AND r.region = ?2 LIMIT 1")                    \
-	X(BLOB_OF_IMAGE,                                                                           \
-	    "SELECT b.id FROM repository r CROSS JOIN blob b CROSS JOIN image_blob i "             \
-	    "ON i.blob_id = b.id AND i.repository_id = r.id CROSS JOIN repository d ON d.id = ?5 " \
-	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4 AND "        \
-	    "d.encryption_type = r.encryption_type AND d.kms_key IS r.kms_key LIMIT 1")            \
-	X(LAYER_USES,                                                                              \
-	    "SELECT EXISTS(SELECT 1 FROM archive a WHERE a.image_id = i.image_id) "                \
-	    "FROM image_blob i WHERE i.blob_id = ?1 AND i.repository_id = ?2")                     \
-	X(CONTENT_ADD, "INSERT INTO content(data) VALUES(?1)")                                     \
-	X(CONTENT_READ, "SELECT data FROM content WHERE id = ?1")                                  \
-	X(CONTENT_DROP, "DELETE FROM content WHERE id = ?1")                                       \
-	/* images */                                                                               \
-	X(IMAGE_BY_DIGEST, SQL_OF_IMAGE                                                            \
-	    "image i WHERE i.repository_id = ?1 AND i." SQL_ALL_PLACES " AND i.digest = ?2")        \
-	X(IMAGE_BY_TAG, SQL_OF_IMAGE                                                               \
-	    "tag t CROSS JOIN image i ON i.repository_id = ?1 AND i.tagged IN (1, 3, 5) AND "       \
-	    "i.digest = t.digest WHERE t.repository_id = ?1 AND t.name = ?2")                      \
-	X(IMAGE_LIST, SQL_OF_IMAGE "image i WHERE i.repository_id = ?1 AND i.tagged = ?2 "         \
-	    "AND i.digest >= ?3 ORDER BY i.digest")                                                \
-	X(IMAGE_LIST_ANY, SQL_OF_IMAGE                                                             \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged = 0 AND i.digest >= ?2 UNION ALL "    \
-	    SQL_OF_IMAGE                                                                           \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged = 1 AND i.digest >= ?2 ORDER BY 2")   \
-	X(IMAGE_LIST_ALL,                                                                          \
-	    SQL_OF_IMAGE                                                                           \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?3 AND i.digest >= ?2 UNION ALL "   \
-	    SQL_OF_IMAGE                                                                           \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?4 AND i.digest >= ?2 UNION ALL "   \
-	    SQL_OF_IMAGE                                                                           \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?5 AND i.digest >= ?2 UNION ALL "   \
-	    SQL_OF_IMAGE                                                                           \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?6 AND i.digest >= ?2 UNION ALL "   \
-	    SQL_OF_IMAGE                                                                           \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?7 AND i.digest >= ?2 UNION ALL "   \
-	    SQL_OF_IMAGE                                                                           \
-	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?8 AND i.digest >= ?2 ORDER BY 2")  \
-	X(IMAGE_SIZE, "SELECT size_bytes FROM image WHERE repository_id = ?1 AND "                 \
-	    SQL_ALL_PLACES " AND digest = ?2")                                                    \
-	X(IMAGE_ADD,                                                                               \
-	    "INSERT INTO image(repository_id, tagged, digest, id, media_type, artifact_type, "     \
-	    "manifest_size, size_bytes, pushed_ms, subject, tag_count, tags) "                     \
-	    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                           \
-	X(IMAGE_TAGS, "UPDATE image SET tagged = ?4, tag_count = ?5, tags = ?6 "                   \
-	    "WHERE repository_id = ?1 AND tagged = ?2 AND digest = ?3")                            \
-	X(IMAGE_PULLED, "UPDATE image SET pulled_ms = ?3 WHERE repository_id = ?1 AND "            \
-	    "tagged IN (0, 1) AND digest = ?2 AND pulled_ms <= ?4")                                \
-	X(IMAGE_DROP, "DELETE FROM image WHERE repository_id = ?1 AND tagged = ?2 AND "            \
-	    "digest = ?3")                                                                         \
-	X(IMAGE_SOME, "SELECT digest, id, tagged FROM image WHERE repository_id = ?1 AND "         \
-	    SQL_ALL_PLACES " LIMIT ?2")                                                            \
-	X(IMAGE_MOVE, "UPDATE image SET tagged = ?4, status = ?5, archived_ms = "                  \
-	    "ifnull(?6, archived_ms), activated_ms = ifnull(?7, activated_ms) "                    \
-	    "WHERE repository_id = ?1 AND tagged = ?2 AND digest = ?3")                            \
-	X(IMAGE_SCANNED, "UPDATE image SET scanned_ms = ?4 WHERE repository_id = ?1 AND "          \
-	    "tagged = ?2 AND digest = ?3")                                                         \
-	X(IMAGE_REFERRERS, "SELECT digest FROM image WHERE repository_id = ?1 AND subject = ?2")   \
-	X(ARCHIVE_PUT, "INSERT OR REPLACE INTO archive(image_id, repository_id, digest, due_ms) "  \
-	    "VALUES(?1, ?2, ?3, ?4)")                                                              \
-	X(ARCHIVE_DROP, "DELETE FROM archive WHERE image_id = ?1")                                 \
-	X(ARCHIVE_DUE, "SELECT repository_id, digest, due_ms FROM archive WHERE due_ms > 0 AND "   \
-	    "due_ms <= ?1 ORDER BY due_ms LIMIT ?2")                                                           \
-	X(REFERRER_LIST, SQL_OF_REFERRER "?4 UNION ALL " SQL_OF_REFERRER "?5 ORDER BY 1")          \
-	X(REFERRER_LIST_ALL, SQL_OF_REFERRER "0 UNION ALL " SQL_OF_REFERRER "1 UNION ALL "         \
-	    SQL_OF_REFERRER "2 UNION ALL " SQL_OF_REFERRER "3 UNION ALL "                          \
-	    SQL_OF_REFERRER "4 UNION ALL " SQL_OF_REFERRER "5 ORDER BY 1")                         \
-	X(MANIFEST_ADD, "INSERT INTO manifest(blobs, bytes) VALUES(?1, ?2)")                       \
-	X(MANIFEST_BLOBS, "SELECT blobs FROM manifest WHERE id = ?1")                              \
-	X(MANIFEST_WHOLE, "SELECT blobs, bytes FROM manifest WHERE id = ?1")                       \
-	X(REPLICATION_PUT, "INSERT OR REPLACE INTO replication(image_id, region, account, "        \
-	    "failure) VALUES(?1, ?2, ?3, ?4)")                                                     \
-	X(REPLICATION_LIST, "SELECT region, account, failure FROM replication "                    \
-	    "WHERE image_id = ?1 ORDER BY region, account")                                        \
-	X(REPLICATION_DROP, "DELETE FROM replication WHERE image_id = ?1")                         \
-	X(MANIFEST_DROP, "DELETE FROM manifest WHERE id = ?1")                                     \
-	X(MANIFEST_READ_TAG, SQL_OF_MANIFEST ", m.bytes "                                          \
-	    "FROM repository r CROSS JOIN tag t ON t.repository_id = r.id AND t.name = ?4 "        \
-	    "CROSS JOIN image i ON i.repository_id = r.id AND i.tagged = 1 AND "                   \
-	    "i.digest = t.digest AND i.status = 0 CROSS JOIN manifest m ON m.id = i.id "           \
-	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                              \
-	X(MANIFEST_READ_DIGEST, SQL_OF_MANIFEST ", m.bytes "                                       \
-	    "FROM repository r CROSS JOIN image i ON i.repository_id = r.id AND "                  \
-	    "i.tagged IN (0, 1) AND i.digest = ?4 AND i.status = 0 "                               \
-	    "CROSS JOIN manifest m ON m.id = i.id "                                                \
-	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                              \
-	X(MANIFEST_STAT_TAG, SQL_OF_MANIFEST                                                       \
-	    " FROM repository r CROSS JOIN tag t ON t.repository_id = r.id AND t.name = ?4 "       \
-	    "CROSS JOIN image i ON i.repository_id = r.id AND i.tagged = 1 AND "                   \
-	    "i.digest = t.digest AND i.status = 0 "                                                \
-	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                              \
-	X(MANIFEST_STAT_DIGEST, SQL_OF_MANIFEST                                                    \
-	    " FROM repository r CROSS JOIN image i ON i.repository_id = r.id AND "                 \
-	    "i.tagged IN (0, 1) AND i.digest = ?4 AND i.status = 0 "                               \
-	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                              \
-	/* tags */                                                                                 \
-	X(TAG_FIND, "SELECT digest FROM tag WHERE repository_id = ?1 AND name = ?2")               \
-	X(TAG_PUT,                                                                                 \
-	    "INSERT OR REPLACE INTO tag(repository_id, name, digest) VALUES(?1, ?2, ?3)")          \
-	X(TAG_DROP, "DELETE FROM tag WHERE repository_id = ?1 AND name = ?2")                      \
-	X(TAG_DROP_SOME,                                                                           \
-	    "DELETE FROM tag WHERE repository_id = ?1 AND name IN "                                \
-	    "(SELECT name FROM tag WHERE repository_id = ?1 LIMIT ?2)")                            \
-	X(TAG_LIST,                                                                                \
-	    "SELECT name FROM tag WHERE repository_id = ?1 AND name > ?2 ORDER BY name")           \
-	/* what images refer to */                                                                 \
-	X(IMAGE_BLOB_ADD, "INSERT OR IGNORE INTO image_blob(blob_id, repository_id, image_id) "    \
-	    "VALUES(?1, ?2, ?3)")                                                                  \
-	X(IMAGE_BLOB_DROP, "DELETE FROM image_blob WHERE blob_id = ?1 AND repository_id = ?2 "     \
-	    "AND image_id = ?3")                                                                   \
-	X(CHILD_ADD,                                                                               \
-	    "INSERT OR IGNORE INTO image_child(repository_id, child, parent) VALUES(?1, ?2, ?3)")  \
-	X(CHILD_PARENTS, "SELECT parent FROM image_child WHERE repository_id = ?1 AND "            \
-	    "child = ?2 ORDER BY parent")                                                          \
+#define DB_STATEMENTS(X)                                                                                      \
+	/* transactions */                                                                                    \
+	X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                                     \
+	X(BEGIN_READ, "BEGIN")                                                                                \
+	X(COMMIT, "COMMIT")                                                                                   \
+	X(ROLLBACK, "ROLLBACK")                                                                               \
+	X(SAVEPOINT, "SAVEPOINT job")                                                                         \
+	X(SAVEPOINT_BACK, "ROLLBACK TO job")                                                                  \
+	X(SAVEPOINT_RELEASE, "RELEASE job")                                                                   \
+	/* meta */                                                                                            \
+	X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                                  \
+	X(META_PUT, "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)")                                 \
+	X(META_DROP, "DELETE FROM meta WHERE key = ?1")                                                       \
+	/* repositories */                                                                                    \
+	X(REPOSITORY_ID, "SELECT id FROM repository " SQL_KEYED)                                              \
+	X(REPOSITORY_FIND, SQL_OF_REPOSITORY SQL_KEYED)                                                       \
+	X(REPOSITORY_BY_ID, SQL_OF_REPOSITORY "WHERE id = ?1")                                                \
+	X(REPOSITORY_LIST,                                                                                    \
+	    SQL_OF_REPOSITORY "WHERE account = ?1 AND region = ?2 AND name > ?3 ORDER BY name")               \
+	X(REPOSITORY_ALIVE, "SELECT 1 FROM repository WHERE id = ?1 AND account <> ''")                       \
+	X(REPOSITORY_ADD,                                                                                     \
+	    "INSERT INTO repository(account, region, name, created_ms, mutability, filters, "                 \
+	    "scan_on_push, encryption_type, kms_key) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")             \
+	X(REPOSITORY_COUNT, "UPDATE repository SET image_count = image_count + ?2 WHERE id = ?1")             \
+	X(REPOSITORY_DOOM,                                                                                    \
+	    "UPDATE repository SET account = '', region = '', name = CAST(id AS TEXT) "                       \
+	    "WHERE id = ?1")                                                                                  \
+	X(REPOSITORY_DOOMED, "SELECT id FROM repository WHERE account = '' LIMIT 1")                          \
+	X(REPOSITORY_DROP, "DELETE FROM repository WHERE id = ?1")                                            \
+	X(REPOSITORY_MUTABILITY, "UPDATE repository SET mutability = ?4, filters = ?5 " SQL_KEYED)            \
+	X(REPOSITORY_SCANNING, "UPDATE repository SET scan_on_push = ?4 " SQL_KEYED)                          \
+	X(REGISTRY_COUNT,                                                                                     \
+	    "INSERT INTO registry(account, region, repositories) VALUES(?1, ?2, ?3) "                         \
+	    "ON CONFLICT DO UPDATE SET repositories = repositories + ?3 RETURNING repositories")              \
+	X(RESOURCE_TAG_PUT,                                                                                   \
+	    "INSERT OR REPLACE INTO resource_tag(repository_id, key, value) VALUES(?1, ?2, ?3)")              \
+	X(RESOURCE_TAG_LIST,                                                                                  \
+	    "SELECT key, value FROM resource_tag WHERE repository_id = ?1 "                                   \
+	    "ORDER BY key")                                                                                   \
+	X(RESOURCE_TAG_DROP, "DELETE FROM resource_tag WHERE repository_id = ?1")                             \
+	X(RESOURCE_TAG_DROP_ONE, "DELETE FROM resource_tag WHERE repository_id = ?1 AND key = ?2")            \
+	X(RESOURCE_TAG_COUNT, "SELECT count(*) FROM resource_tag WHERE repository_id = ?1")                   \
+	/* documents */                                                                                       \
+	X(DOCUMENT_GET, SQL_OF_DOCUMENT SQL_OF_KIND "AND name = ?4")                                          \
+	X(DOCUMENT_LIST, SQL_OF_DOCUMENT SQL_OF_KIND "AND name > ?4 ORDER BY name")                           \
+	X(DOCUMENT_COUNT, "SELECT count(*) FROM (SELECT 1 FROM document " SQL_OF_KIND "LIMIT ?4)")            \
+	X(DOCUMENT_PUT,                                                                                       \
+	    "INSERT OR REPLACE INTO document(account, region, kind, name, text, "                             \
+	    "created_ms, updated_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                     \
+	X(DOCUMENT_DROP, "DELETE FROM document " SQL_OF_KIND "AND name = ?4")                                 \
+	/* blobs */                                                                                           \
+	X(BLOB_STAT,                                                                                          \
+	    "SELECT b.id, b.size, b.touched_ms FROM repository r CROSS JOIN blob b "                          \
+	    "CROSS JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = r.id "                    \
+	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4")                       \
+	X(BLOB_OPEN,                                                                                          \
+	    "SELECT b.id, b.size, b.touched_ms, c.data FROM repository r CROSS JOIN blob b "                  \
+	    "CROSS JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = r.id "                    \
+	    "CROSS JOIN content c ON c.id = b.id "                                                            \
+	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4")                       \
+	X(BLOB_LINKED,                                                                                        \
+	    "SELECT b.id, b.synced FROM blob b CROSS JOIN repository_blob l "                                 \
+	    "ON l.blob_id = b.id AND l.repository_id = ?2 WHERE b.digest = ?1")                               \
+	X(BLOB_FIND, "SELECT id, size, synced FROM blob WHERE digest = ?1")                                   \
+	X(BLOB_ADD,                                                                                           \
+	    "INSERT INTO blob(digest, id, size, synced, touched_ms) "                                         \
+	    "VALUES(?1, ?2, ?3, ?4, ?5)")                                                                     \
+	X(BLOB_TOUCH, "UPDATE blob SET touched_ms = ?2 WHERE digest = ?1 AND touched_ms < ?2")                \
+	X(BLOB_SYNCED, "UPDATE blob SET synced = 1 WHERE digest = ?1")                                        \
+	X(BLOB_UNSYNCED,                                                                                      \
+	    "SELECT digest, size FROM blob WHERE synced = 0 AND digest > ?1 ORDER BY digest")                 \
+	X(BLOB_DROP, "DELETE FROM blob WHERE digest = ?1")                                                    \
+	X(BLOB_LINK,                                                                                          \
+	    "INSERT OR IGNORE INTO repository_blob(blob_id, repository_id) "                                  \
+	    "VALUES(?1, ?2)")                                                                                 \
+	X(BLOB_UNLINK_ALL, "DELETE FROM repository_blob WHERE blob_id = ?1")                                  \
+	X(BLOB_UNLINK,                                                                                        \
+	    "DELETE FROM repository_blob WHERE repository_id = ?2 AND blob_id = "                             \
+	    "(SELECT id FROM blob WHERE digest = ?1)")                                                        \
+	X(BLOB_ANYWHERE,                                                                                      \
+	    "SELECT b.id FROM blob b CROSS JOIN repository_blob l ON l.blob_id = b.id "                       \
+	    "CROSS JOIN repository r ON r.id = l.repository_id "                                              \
+	    "WHERE b.digest = ?3 AND r.account = ?1 AND r.region = ?2 LIMIT 1")                               \
+	X(BLOB_OF_IMAGE,                                                                                      \
+	    "SELECT b.id FROM repository r CROSS JOIN blob b CROSS JOIN image_blob i "                        \
+	    "ON i.blob_id = b.id AND i.repository_id = r.id CROSS JOIN repository d ON d.id = ?5 "            \
+	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4 AND "                   \
+	    "d.encryption_type = r.encryption_type AND d.kms_key IS r.kms_key LIMIT 1")                       \
+	X(LAYER_USES,                                                                                         \
+	    "SELECT EXISTS(SELECT 1 FROM archive a WHERE a.image_id = i.image_id) "                           \
+	    "FROM image_blob i WHERE i.blob_id = ?1 AND i.repository_id = ?2")                                \
+	X(CONTENT_ADD, "INSERT INTO content(data) VALUES(?1)")                                                \
+	X(CONTENT_READ, "SELECT data FROM content WHERE id = ?1")                                             \
+	X(CONTENT_DROP, "DELETE FROM content WHERE id = ?1")                                                  \
+	/* images */                                                                                          \
+	X(IMAGE_BY_DIGEST,                                                                                    \
+	    SQL_OF_IMAGE "image i WHERE i.repository_id = ?1 AND i." SQL_ALL_PLACES                           \
+			 " AND i.digest = ?2")                                                                \
+	X(IMAGE_BY_TAG,                                                                                       \
+	    SQL_OF_IMAGE                                                                                      \
+	    "tag t CROSS JOIN image i ON i.repository_id = ?1 AND i.tagged IN (1, 3, 5) AND "                 \
+	    "i.digest = t.digest WHERE t.repository_id = ?1 AND t.name = ?2")                                 \
+	X(IMAGE_LIST,                                                                                         \
+	    SQL_OF_IMAGE "image i WHERE i.repository_id = ?1 AND i.tagged = ?2 "                              \
+			 "AND i.digest >= ?3 ORDER BY i.digest")                                              \
+	X(IMAGE_LIST_ANY,                                                                                     \
+	    SQL_OF_IMAGE                                                                                      \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = 0 AND i.digest >= ?2 UNION ALL " SQL_OF_IMAGE  \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = 1 AND i.digest >= ?2 ORDER BY 2")              \
+	X(IMAGE_LIST_ALL,                                                                                     \
+	    SQL_OF_IMAGE                                                                                      \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?3 AND i.digest >= ?2 UNION ALL " SQL_OF_IMAGE \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?4 AND i.digest >= ?2 UNION ALL " SQL_OF_IMAGE \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?5 AND i.digest >= ?2 UNION ALL " SQL_OF_IMAGE \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?6 AND i.digest >= ?2 UNION ALL " SQL_OF_IMAGE \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?7 AND i.digest >= ?2 UNION ALL " SQL_OF_IMAGE \
+	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?8 AND i.digest >= ?2 ORDER BY 2")             \
+	X(IMAGE_SIZE,                                                                                         \
+	    "SELECT size_bytes FROM image WHERE repository_id = ?1 AND " SQL_ALL_PLACES                       \
+	    " AND digest = ?2")                                                                               \
+	X(IMAGE_ADD,                                                                                          \
+	    "INSERT INTO image(repository_id, tagged, digest, id, media_type, artifact_type, "                \
+	    "manifest_size, size_bytes, pushed_ms, subject, tag_count, tags) "                                \
+	    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                                      \
+	X(IMAGE_TAGS,                                                                                         \
+	    "UPDATE image SET tagged = ?4, tag_count = ?5, tags = ?6 "                                        \
+	    "WHERE repository_id = ?1 AND tagged = ?2 AND digest = ?3")                                       \
+	X(IMAGE_PULLED,                                                                                       \
+	    "UPDATE image SET pulled_ms = ?3 WHERE repository_id = ?1 AND "                                   \
+	    "tagged IN (0, 1) AND digest = ?2 AND pulled_ms <= ?4")                                           \
+	X(IMAGE_DROP,                                                                                         \
+	    "DELETE FROM image WHERE repository_id = ?1 AND tagged = ?2 AND "                                 \
+	    "digest = ?3")                                                                                    \
+	X(IMAGE_SOME,                                                                                         \
+	    "SELECT digest, id, tagged FROM image WHERE repository_id = ?1 AND " SQL_ALL_PLACES               \
+	    " LIMIT ?2")                                                                                      \
+	X(IMAGE_MOVE,                                                                                         \
+	    "UPDATE image SET tagged = ?4, status = ?5, archived_ms = "                                       \
+	    "ifnull(?6, archived_ms), activated_ms = ifnull(?7, activated_ms) "                               \
+	    "WHERE repository_id = ?1 AND tagged = ?2 AND digest = ?3")                                       \
+	X(IMAGE_SCANNED,                                                                                      \
+	    "UPDATE image SET scanned_ms = ?4 WHERE repository_id = ?1 AND "                                  \
+	    "tagged = ?2 AND digest = ?3")                                                                    \
+	X(IMAGE_REFERRERS, "SELECT digest FROM image WHERE repository_id = ?1 AND subject = ?2")              \
+	X(ARCHIVE_PUT,                                                                                        \
+	    "INSERT OR REPLACE INTO archive(image_id, repository_id, digest, due_ms) "                        \
+	    "VALUES(?1, ?2, ?3, ?4)")                                                                         \
+	X(ARCHIVE_DROP, "DELETE FROM archive WHERE image_id = ?1")                                            \
+	X(ARCHIVE_DUE,                                                                                        \
+	    "SELECT repository_id, digest, due_ms FROM archive WHERE due_ms > 0 AND "                         \
+	    "due_ms <= ?1 ORDER BY due_ms LIMIT ?2")                                                          \
+	X(REFERRER_LIST, SQL_OF_REFERRER "?4 UNION ALL " SQL_OF_REFERRER "?5 ORDER BY 1")                     \
+	X(REFERRER_LIST_ALL,                                                                                  \
+	    SQL_OF_REFERRER "0 UNION ALL " SQL_OF_REFERRER "1 UNION ALL " SQL_OF_REFERRER                     \
+			    "2 UNION ALL " SQL_OF_REFERRER "3 UNION ALL " SQL_OF_REFERRER                     \
+			    "4 UNION ALL " SQL_OF_REFERRER "5 ORDER BY 1")                                    \
+	X(MANIFEST_ADD, "INSERT INTO manifest(blobs, bytes) VALUES(?1, ?2)")                                  \
+	X(MANIFEST_BLOBS, "SELECT blobs FROM manifest WHERE id = ?1")                                         \
+	X(MANIFEST_WHOLE, "SELECT blobs, bytes FROM manifest WHERE id = ?1")                                  \
+	X(REPLICATION_PUT,                                                                                    \
+	    "INSERT OR REPLACE INTO replication(image_id, region, account, "                                  \
+	    "failure) VALUES(?1, ?2, ?3, ?4)")                                                                \
+	X(REPLICATION_LIST,                                                                                   \
+	    "SELECT region, account, failure FROM replication "                                               \
+	    "WHERE image_id = ?1 ORDER BY region, account")                                                   \
+	X(REPLICATION_DROP, "DELETE FROM replication WHERE image_id = ?1")                                    \
+	X(MANIFEST_DROP, "DELETE FROM manifest WHERE id = ?1")                                                \
+	X(MANIFEST_READ_TAG,                                                                                  \
+	    SQL_OF_MANIFEST                                                                                   \
+	    ", m.bytes "                                                                                      \
+	    "FROM repository r CROSS JOIN tag t ON t.repository_id = r.id AND t.name = ?4 "                   \
+	    "CROSS JOIN image i ON i.repository_id = r.id AND i.tagged = 1 AND "                              \
+	    "i.digest = t.digest AND i.status = 0 CROSS JOIN manifest m ON m.id = i.id "                      \
+	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                                         \
+	X(MANIFEST_READ_DIGEST,                                                                               \
+	    SQL_OF_MANIFEST ", m.bytes "                                                                      \
+			    "FROM repository r CROSS JOIN image i ON i.repository_id = r.id AND "             \
+			    "i.tagged IN (0, 1) AND i.digest = ?4 AND i.status = 0 "                          \
+			    "CROSS JOIN manifest m ON m.id = i.id "                                           \
+			    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                         \
+	X(MANIFEST_STAT_TAG,                                                                                  \
+	    SQL_OF_MANIFEST                                                                                   \
+	    " FROM repository r CROSS JOIN tag t ON t.repository_id = r.id AND t.name = ?4 "                  \
+	    "CROSS JOIN image i ON i.repository_id = r.id AND i.tagged = 1 AND "                              \
+	    "i.digest = t.digest AND i.status = 0 "                                                           \
+	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                                         \
+	X(MANIFEST_STAT_DIGEST,                                                                               \
+	    SQL_OF_MANIFEST " FROM repository r CROSS JOIN image i ON i.repository_id = r.id AND "            \
+			    "i.tagged IN (0, 1) AND i.digest = ?4 AND i.status = 0 "                          \
+			    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                         \
+	/* tags */                                                                                            \
+	X(TAG_FIND, "SELECT digest FROM tag WHERE repository_id = ?1 AND name = ?2")                          \
+	X(TAG_PUT, "INSERT OR REPLACE INTO tag(repository_id, name, digest) VALUES(?1, ?2, ?3)")              \
+	X(TAG_DROP, "DELETE FROM tag WHERE repository_id = ?1 AND name = ?2")                                 \
+	X(TAG_DROP_SOME,                                                                                      \
+	    "DELETE FROM tag WHERE repository_id = ?1 AND name IN "                                           \
+	    "(SELECT name FROM tag WHERE repository_id = ?1 LIMIT ?2)")                                       \
+	X(TAG_LIST, "SELECT name FROM tag WHERE repository_id = ?1 AND name > ?2 ORDER BY name")              \
+	/* what images refer to */                                                                            \
+	X(IMAGE_BLOB_ADD,                                                                                     \
+	    "INSERT OR IGNORE INTO image_blob(blob_id, repository_id, image_id) "                             \
+	    "VALUES(?1, ?2, ?3)")                                                                             \
+	X(IMAGE_BLOB_DROP,                                                                                    \
+	    "DELETE FROM image_blob WHERE blob_id = ?1 AND repository_id = ?2 "                               \
+	    "AND image_id = ?3")                                                                              \
+	X(CHILD_ADD,                                                                                          \
+	    "INSERT OR IGNORE INTO image_child(repository_id, child, parent) VALUES(?1, ?2, ?3)")             \
+	X(CHILD_PARENTS,                                                                                      \
+	    "SELECT parent FROM image_child WHERE repository_id = ?1 AND "                                    \
+	    "child = ?2 ORDER BY parent")                                                                     \
 	X(CHILD_DROP, "DELETE FROM image_child WHERE repository_id = ?1 AND parent = ?2")
 
 #endif

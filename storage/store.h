@@ -25,8 +25,9 @@ struct store_reader; /* a thread's own read connection with its prepared stateme
 struct store_tx;     /* the writer's transaction, seen by jobs' run functions (storage-internal) */
 
 struct store_options {
-	const char *path; /* the data folder, made when absent; NULL with ephemeral: a temporary one */
-	bool ephemeral;   /* no flushes; the folder is removed by store_close */
+	const char
+	    *path; /* the data folder, made when absent; NULL with ephemeral: a temporary one */
+	bool ephemeral;       /* no flushes; the folder is removed by store_close */
 	struct quotas quotas; /* zeroed: ECR's own */
 };
 
@@ -61,7 +62,7 @@ bool store_broken(const struct store *store);
 
 enum store_flush {
 	STORE_FLUSH_LATER, /* survives kill -9 when done is called; power loss only after a later flush */
-	STORE_FLUSH_NOW,   /* on disk when done is called (and all that was committed before it) */
+	STORE_FLUSH_NOW, /* on disk when done is called (and all that was committed before it) */
 };
 
 /*

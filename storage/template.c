@@ -3,9 +3,8 @@
 #include "protocol/names.h"
 #include "storage/document_rows.h"
 
-static enum error_code look_up(struct db *db, const struct repository_key *key,
-    struct slice prefix, enum template_scenario scenario, struct arena *a,
-    struct creation_template *out)
+static enum error_code look_up(struct db *db, const struct repository_key *key, struct slice prefix,
+    enum template_scenario scenario, struct arena *a, struct creation_template *out)
 {
 	struct document_key wanted = {key->account, key->region, DOCUMENT_TEMPLATE, prefix};
 	struct document found;

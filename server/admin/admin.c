@@ -166,7 +166,8 @@ static enum http_step metrics(struct http_request *req)
 
 	http_server_counters(c->app->http, &n);
 	buf_init(&out, c->arena, 64 * 1024, 2048);
-	metric(&out, "drydock_connections_total", "counter", "Connections accepted.", n.connections);
+	metric(
+	    &out, "drydock_connections_total", "counter", "Connections accepted.", n.connections);
 	metric(&out, "drydock_connections_open", "gauge", "Connections open now.", n.open);
 	metric(&out, "drydock_requests_total", "counter", "Requests answered.", n.requests);
 	metric(&out, "drydock_requests_refused_total", "counter",
@@ -216,7 +217,8 @@ static enum http_step foreign_page(struct http_request *req)
 }
 
 static const struct http_handler unknown_handler = {.body_max = UINT64_MAX, .start = unknown_door};
-static const struct http_handler wrong_method_handler = {.body_max = UINT64_MAX, .start = wrong_method};
+static const struct http_handler wrong_method_handler = {
+    .body_max = UINT64_MAX, .start = wrong_method};
 static const struct http_handler foreign_handler = {.body_max = UINT64_MAX, .start = foreign_page};
 
 /* A browser says which page a request comes from; only pages of ours may move clocks and empty stores. */

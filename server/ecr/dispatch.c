@@ -125,14 +125,19 @@ static void send(struct call *c, int status, struct slice body)
 	http_reply_body(c->req, body);
 }
 
+bool ecr_answer_full(const struct call *c)
+{
+	return ecr_call_of(c)->out.overflow;
+}
+
 enum http_step ecr_reply(struct call *c)
 {
 	struct ecr_call *e = ecr_call_of(c);
 
 	json_object_end(&e->writer);
 	if (e->out.overflow) {
-		call_fail(c, ERR_LIMIT_EXCEEDED)->detail =
-		    slice_str("The answer would be larger than 64 MiB. Ask for fewer items at a time.");
+		call_fail(c, ERR_LIMIT_EXCEEDED)->detail = slice_str(
+		    "The answer would be larger than 16 MiB. Ask for fewer items at a time.");
 		return ecr_error(c);
 	}
 	send(c, 200, buf_slice(&e->out));
@@ -198,7 +203,8 @@ static struct slice target_of(struct slice target, const struct model *model)
 {
 	struct slice prefix = slice_str(model->target_prefix);
 
-	if (!slice_starts(target, prefix) || target.len <= prefix.len || target.at[prefix.len] != '.')
+	if (!slice_starts(target, prefix) || target.len <= prefix.len ||
+	    target.at[prefix.len] != '.')
 		return (struct slice){0};
 	return slice_skip(target, prefix.len + 1);
 }

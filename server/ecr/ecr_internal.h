@@ -21,8 +21,10 @@ const cJSON *ecr_input(const struct call *c);
  * An answer: ecr_begin opens the result object, the handler writes members, ecr_reply closes and sends it.
  * ERR_LIMIT_EXCEEDED is answered instead when it outgrew ECR_ANSWER_MAX.
  */
-enum { ECR_ANSWER_MAX = 64 * 1024 * 1024 };
+enum { ECR_ANSWER_MAX = 16 * 1024 * 1024 };
 struct json_writer *ecr_begin(struct call *c);
+/* True once it has outgrown that: whatever is still to be read for it would be in vain. */
+bool ecr_answer_full(const struct call *c);
 enum http_step ecr_reply(struct call *c);
 /* ecr_error() after call_fail(). */
 enum http_step ecr_fail(struct call *c, enum error_code code);
@@ -49,8 +51,8 @@ struct ecr_image_id {
 #define ECR_IMAGE_NOT_FOUND_CODE "ImageNotFound"
 #define ECR_IMAGE_NOT_FOUND_REASON "Requested image not found"
 /* An element of failures[]; the id echoes exactly what was sent. */
-void ecr_write_failure(struct json_writer *w, const struct ecr_image_id *id, const char *code,
-    struct slice reason);
+void ecr_write_failure(
+    struct json_writer *w, const struct ecr_image_id *id, const char *code, struct slice reason);
 /* imageIds; count is 0 when the member is absent. */
 struct ecr_image_id *ecr_read_image_ids(struct call *c, size_t *count);
 /* {imageDigest?, imageTag?}, of what is not absent. */
@@ -66,8 +68,8 @@ enum image_status ecr_read_image_status(const cJSON *filter, const char *member)
 bool ecr_read_image_id(struct call *c, struct ecr_image_id *out);
 
 /* The image that imageId names; asked gets what was sent. False with c->error set: as above, or S4. */
-bool ecr_find_image(struct call *c, const struct repository *r, struct ecr_image_id *asked,
-    struct image *out);
+bool ecr_find_image(
+    struct call *c, const struct repository *r, struct ecr_image_id *asked, struct image *out);
 /* imageScanStatus, of an image that was scanned. */
 void ecr_write_scan_status(struct json_writer *w);
 
@@ -80,16 +82,19 @@ struct ecr_page {
  * exclusive names the member that may not come together with paging. False with c->error set: a token that is
  * not one of this list, or both.
  */
-bool ecr_read_page(struct call *c, const char *exclusive, struct slice context, struct ecr_page *out);
+bool ecr_read_page(
+    struct call *c, const char *exclusive, struct slice context, struct ecr_page *out);
 /* The context of a whole registry's list: its name, the account, the region. */
 struct slice ecr_list_context(struct call *c, const char *list);
 /* Writes nextToken for a list that goes on after position. */
-void ecr_write_next(struct call *c, struct json_writer *w, struct slice context, struct slice position);
+void ecr_write_next(
+    struct call *c, struct json_writer *w, struct slice context, struct slice position);
 
 /* "arn:aws:ecr:us-east-1:000000000000:repository/team/app" */
 struct slice ecr_repository_arn(struct call *c, struct slice name);
 /* Writes a repository object under name (NULL: as an array's element). */
-void ecr_write_repository(struct call *c, struct json_writer *w, const char *name, const struct repository *r);
+void ecr_write_repository(
+    struct call *c, struct json_writer *w, const char *name, const struct repository *r);
 
 /* Mode and filters into *r; false with c->error set when they do not go together. */
 bool ecr_read_mutability(
@@ -104,7 +109,8 @@ bool ecr_read_tags(
  */
 /* Of one text: more than any that the model lets through. */
 enum { ECR_DOCUMENT_MAX = 8 * 1024 * 1024 };
-struct document_key ecr_document_key(const struct call *c, enum document_kind kind, struct slice name);
+struct document_key ecr_document_key(
+    const struct call *c, enum document_kind kind, struct slice name);
 /* False with c->error set. */
 bool ecr_get_document(
     struct call *c, enum document_kind kind, struct slice name, struct document *out);
@@ -122,8 +128,7 @@ enum http_step ecr_delete_document(struct call *c, enum document_kind kind, stru
 /* JSON by its shape: members that the model does not know, and nulls, are left out. */
 void ecr_write_value(struct json_writer *w, const struct model_shape *shape, const cJSON *value);
 /* The same of a structure, without its braces. */
-void ecr_write_members(
-    struct json_writer *w, const struct model_shape *shape, const cJSON *object);
+void ecr_write_members(struct json_writer *w, const struct model_shape *shape, const cJSON *object);
 /* The same of a document's text. */
 void ecr_write_text(struct json_writer *w, const struct model_shape *shape, struct slice text);
 struct slice ecr_value_text(struct call *c, const struct model_shape *shape, const cJSON *value);
@@ -162,7 +167,8 @@ call_step op_list_pull_time_update_exclusions;
 call_step op_create_pull_through_cache_rule, op_update_pull_through_cache_rule;
 call_step op_delete_pull_through_cache_rule, op_describe_pull_through_cache_rules;
 call_step op_validate_pull_through_cache_rule;
-call_step op_put_image, op_batch_get_image, op_batch_delete_image, op_list_images, op_describe_images;
+call_step op_put_image, op_batch_get_image, op_batch_delete_image, op_list_images,
+    op_describe_images;
 call_step op_update_image_storage_class, op_list_image_referrers;
 call_step op_start_image_scan, op_describe_image_scan_findings;
 call_step op_describe_image_replication_status, op_describe_image_signing_status;

@@ -61,8 +61,8 @@ static bool read_manifest(struct call *c, struct image_put *job)
 
 	job->manifest = json_string(in, "imageManifest");
 	job->parsed = parsed;
-	if (manifest_parse(job->manifest, json_string(in, "imageManifestMediaType"), c->arena, parsed,
-		&why) == MANIFEST_OK)
+	if (manifest_parse(job->manifest, json_string(in, "imageManifestMediaType"), c->arena,
+		parsed, &why) == MANIFEST_OK)
 		return true;
 	call_fail(c, ERR_MANIFEST_INVALID)->detail = why;
 	return false;
@@ -77,8 +77,8 @@ static bool read_tag(struct call *c, struct image_put *job)
 	job->tag_count = tag->at ? 1 : 0;
 	if (!tag->at || tag_valid(*tag))
 		return true;
-	call_fail_parameter(c, "imageTag",
-	    "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'");
+	call_fail_parameter(
+	    c, "imageTag", "must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'");
 	return false;
 }
 
@@ -125,8 +125,8 @@ static bool accepted(struct call *c, const struct ecr_image_id *asked, struct sl
 }
 
 /* NULL when the id was answered with an image, else its failure's code. */
-static const char *get_one(struct call *c, struct json_writer *w, const struct repository *r,
-    struct ecr_image_id *asked)
+static const char *get_one(
+    struct call *c, struct json_writer *w, const struct repository *r, struct ecr_image_id *asked)
 {
 	struct image_id by_tag = {.tag = asked->id.tag};
 	struct stored_manifest manifest;
@@ -146,7 +146,8 @@ static const char *get_one(struct call *c, struct json_writer *w, const struct r
 	if (!accepted(c, asked, image.media_type))
 		return ECR_IMAGE_NOT_FOUND_CODE;
 	by_digest.digest = image.digest;
-	if (manifest_read(c->reader, &c->repository, &by_digest, true, c->arena, &manifest) != ERR_NONE)
+	if (manifest_read(c->reader, &c->repository, &by_digest, true, c->arena, &manifest) !=
+	    ERR_NONE)
 		return ECR_IMAGE_NOT_FOUND_CODE;
 	write_found(c, w, asked, &image, &manifest);
 	image_note_pull(c->app->store, &manifest);
@@ -164,7 +165,7 @@ enum http_step op_batch_get_image(struct call *c)
 		return ecr_error(c);
 	w = ecr_begin(c);
 	json_put_array(w, "images");
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && !ecr_answer_full(c); i++)
 		ids[i].failure_code = get_one(c, w, &r, &ids[i]);
 	json_array_end(w);
 	json_put_array(w, "failures");
@@ -185,7 +186,8 @@ struct batch_delete {
 	struct ecr_image_id *asked;
 	size_t count;
 	struct image_delete job;
-	struct image_delete_item **item_of; /* of each asked id; NULL: it never got as far as the store */
+	struct image_delete_item *
+	    *item_of; /* of each asked id; NULL: it never got as far as the store */
 };
 
 static void write_gone(struct json_writer *w, const struct batch_delete *batch)
@@ -207,7 +209,8 @@ static void write_delete_failure(struct call *c, struct json_writer *w,
 		    w, asked, ECR_IMAGE_NOT_FOUND_CODE, slice_str(ECR_IMAGE_NOT_FOUND_REASON));
 	else if (item->result == IMAGE_TAG_MISMATCH)
 		ecr_write_failure(w, asked, "ImageTagDoesNotMatchDigest",
-		    slice_str("Invalid request parameters: given tag does not map to the given digest"));
+		    slice_str(
+			"Invalid request parameters: given tag does not map to the given digest"));
 	else if (item->result == IMAGE_REFERENCED)
 		ecr_write_failure(w, asked, "ImageReferencedByManifestList",
 		    arena_slicef(c->arena, "Requested image referenced by manifest list: [%.*s]",

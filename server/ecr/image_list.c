@@ -36,9 +36,8 @@ static struct image_filter read_filter(struct call *c)
 /* A token is good for one list: this operation, repository and filter. */
 static struct slice token_context(struct call *c, int64_t repository_id, struct image_filter filter)
 {
-	return arena_slicef(
-	    c->arena, "%s %lld %d %d", c->operation, (long long)repository_id, (int)filter.tags,
-	    (int)filter.status);
+	return arena_slicef(c->arena, "%s %lld %d %d", c->operation, (long long)repository_id,
+	    (int)filter.tags, (int)filter.status);
 }
 
 /* ---- ListImages: positions are "digest tag" ---- */

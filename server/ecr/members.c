@@ -52,16 +52,19 @@ static void judge_image_id(struct ecr_image_id *id)
 {
 	if (!id->digest_text.at && !id->tag.at) {
 		id->failure_code = "MissingDigestAndTag";
-		id->failure_reason = "Invalid request parameters: both tag and digest cannot be null";
+		id->failure_reason =
+		    "Invalid request parameters: both tag and digest cannot be null";
 	} else if (id->digest_text.at && !ecr_digest_shaped(id->digest_text)) {
 		id->failure_code = "InvalidImageDigest";
 		id->failure_reason = "Invalid request parameters: image digest should satisfy the "
 				     "regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'";
 	} else if (id->tag.at && !tag_valid(id->tag)) {
 		id->failure_code = "InvalidImageTag";
-		id->failure_reason = "Invalid request parameters: image tag should satisfy the regex "
-				     "'[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'";
-	} else if (id->digest_text.at && digest_parse(id->digest_text, &id->id.digest) != DIGEST_OK) {
+		id->failure_reason =
+		    "Invalid request parameters: image tag should satisfy the regex "
+		    "'[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}'";
+	} else if (id->digest_text.at &&
+	    digest_parse(id->digest_text, &id->id.digest) != DIGEST_OK) {
 		/* A digest by its shape, but of no algorithm or length that an image here can have. */
 		id->failure_code = ECR_IMAGE_NOT_FOUND_CODE;
 		id->failure_reason = ECR_IMAGE_NOT_FOUND_REASON;
@@ -129,8 +132,8 @@ void ecr_write_image_id(struct json_writer *w, const struct image_id *id)
 	json_object_end(w);
 }
 
-void ecr_write_failure(struct json_writer *w, const struct ecr_image_id *id, const char *code,
-    struct slice reason)
+void ecr_write_failure(
+    struct json_writer *w, const struct ecr_image_id *id, const char *code, struct slice reason)
 {
 	json_object(w);
 	json_put_object(w, "imageId");

@@ -102,11 +102,11 @@ bool ecr_read_mutability(
 	excludes = r->mutability == TAGS_IMMUTABLE_WITH_EXCLUSION ||
 	    r->mutability == TAGS_MUTABLE_WITH_EXCLUSION;
 	if (excludes != (filters != NULL)) {
-		call_fail_parameter(c, "imageTagMutabilityExclusionFilters", NULL)->detail =
-		    arena_slicef(c->arena,
-			"ImageTagMutabilityExclusionFilters can't be null when imageTagMutability is "
-			"set as %s",
-			mutability_names[r->mutability]);
+		call_fail_parameter(c, "imageTagMutabilityExclusionFilters", NULL)
+		    ->detail = arena_slicef(c->arena,
+		    "ImageTagMutabilityExclusionFilters can't be null when imageTagMutability is "
+		    "set as %s",
+		    mutability_names[r->mutability]);
 		return false;
 	}
 	cJSON_ArrayForEach(filter, filters) {
@@ -178,12 +178,13 @@ bool ecr_read_tags(
 	const cJSON *item;
 
 	if (count > most) {
-		fail_tags(c, ERR_TOO_MANY_TAGS,
-		    arena_slicef(c->arena, "%llu", (unsigned long long)most));
+		fail_tags(
+		    c, ERR_TOO_MANY_TAGS, arena_slicef(c->arena, "%llu", (unsigned long long)most));
 		return false;
 	}
 	cJSON_ArrayForEach(item, list) {
-		tags[i] = (struct resource_tag){json_string(item, "Key"), json_string(item, "Value")};
+		tags[i] =
+		    (struct resource_tag){json_string(item, "Key"), json_string(item, "Value")};
 		if (!check_tag(c, &tags[i++]))
 			return false;
 	}

@@ -104,7 +104,7 @@ static bool conn_lost(struct conn *c)
 static bool rest_is_small(const struct conn *c)
 {
 	return !c->req.chunked && !c->parser.expect_continue &&
-	       (uint64_t)c->req.content_length - c->req.body_bytes <= DRAIN_BYTES_MAX;
+	    (uint64_t)c->req.content_length - c->req.body_bytes <= DRAIN_BYTES_MAX;
 }
 
 static bool reply_begin(struct conn *c)
@@ -384,7 +384,7 @@ static void conn_free(struct conn *c)
 static bool wants_read(enum conn_state state)
 {
 	return state == CONN_READ_HEAD || state == CONN_READ_BODY || state == CONN_DRAIN ||
-	       state == CONN_LINGER;
+	    state == CONN_LINGER;
 }
 
 static bool wants_write(enum conn_state state)

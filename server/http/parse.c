@@ -202,7 +202,7 @@ static bool request_line_is_exact(const struct parser *p, const char *head)
 	while (at < line.len && (head[at] == '\r' || head[at] == '\n'))
 		at++;
 	return slice_starts(slice_skip(line, at), method) && p->target.at == at + method.len + 1 &&
-	       slice_starts(slice_skip(line, target_end), slice_str(" HTTP/"));
+	    slice_starts(slice_skip(line, target_end), slice_str(" HTTP/"));
 }
 
 static bool name_is_token(const char *head, struct parse_span name)
@@ -227,7 +227,7 @@ static bool target_is_good(struct slice target, uint8_t method)
 	if (slice_is(target, "*"))
 		return method == HTTP_OPTIONS;
 	return (target.len > 7 && strncasecmp(target.at, "http://", 7) == 0) ||
-	       (target.len > 8 && strncasecmp(target.at, "https://", 8) == 0);
+	    (target.len > 8 && strncasecmp(target.at, "https://", 8) == 0);
 }
 
 /* What the fields say about framing, collected before it is judged. */

@@ -25,8 +25,9 @@ static bool read_limit(struct call *c, size_t by_default, size_t max, size_t *li
 	if (!slice_to_u64(n, &value) || value < 1)
 		return fail_limit(c, "Member must have value greater than or equal to 1");
 	if (value > max)
-		return fail_limit(c, arena_printf(c->arena,
-					 "Member must have value less than or equal to %zu", max));
+		return fail_limit(c,
+		    arena_printf(
+			c->arena, "Member must have value less than or equal to %zu", max));
 	*limit = (size_t)value;
 	return true;
 }

@@ -55,7 +55,7 @@ static bool check_path(struct call *c, const struct registry_path *path)
 	if (path->resource == RESOURCE_NONE)
 		call_fail(c, ERR_ROUTE_UNKNOWN);
 	else if (path->resource != RESOURCE_ROOT && path->resource != RESOURCE_CATALOG &&
-		 !repository_name_valid(path->name))
+	    !repository_name_valid(path->name))
 		call_fail(c, ERR_NAME_INVALID);
 	return c->error.code == ERR_NONE;
 }

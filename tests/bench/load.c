@@ -199,8 +199,9 @@ static int run_check(struct run *run)
 	if (run->seconds <= 0 && run->count == 0)
 		run->count = 1;
 	if (run->connections == 0 || run->threads == 0 || run->threads > run->connections) {
-		fprintf(stderr, "load: --threads and --connections must be at least 1, and not "
-				"more threads than connections\n");
+		fprintf(stderr,
+		    "load: --threads and --connections must be at least 1, and not "
+		    "more threads than connections\n");
 		return 2;
 	}
 	return 0;

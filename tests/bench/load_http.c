@@ -125,8 +125,8 @@ static enum io conn_write(struct conn *c)
 		}
 		if (n > 0) {
 			const char *p = q->pattern
-					    ? pattern_at(q->pattern, q->pattern_off + off, &n)
-					    : q->body + off;
+			    ? pattern_at(q->pattern, q->pattern_off + off, &n)
+			    : q->body + off;
 
 			iov[msg.msg_iovlen].iov_base = (void *)p;
 			iov[msg.msg_iovlen++].iov_len = n;

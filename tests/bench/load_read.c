@@ -14,8 +14,9 @@
 
 static bool is_redirect(const struct response *r)
 {
-	return r->location[0] && (r->status == 301 || r->status == 302 || r->status == 303 ||
-				     r->status == 307 || r->status == 308);
+	return r->location[0] &&
+	    (r->status == 301 || r->status == 302 || r->status == 303 || r->status == 307 ||
+		r->status == 308);
 }
 
 /* ---- pull-large ---- */

@@ -25,8 +25,8 @@ static bool first_answer(const struct run *run, const char *request)
 	char buf[1024];
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool answered = connect(fd, (const struct sockaddr *)&run->addr, sizeof(run->addr)) == 0 &&
-			send(fd, request, strlen(request), MSG_NOSIGNAL) > 0 &&
-			recv(fd, buf, sizeof(buf), 0) > 8 && memcmp(buf, "HTTP/1.", 7) == 0;
+	    send(fd, request, strlen(request), MSG_NOSIGNAL) > 0 &&
+	    recv(fd, buf, sizeof(buf), 0) > 8 && memcmp(buf, "HTTP/1.", 7) == 0;
 
 	close(fd);
 	return answered;

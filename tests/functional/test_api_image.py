@@ -446,17 +446,17 @@ def test_a_hundred_ids(ecr, repository, tagged):
 
 
 def test_an_answer_too_large(drydock, ecr, repository, images):
-    """Seventeen times the largest manifest: refused in words, and fewer of them are given."""
+    """Five times the largest manifest: refused in words, and fewer of them are given."""
     largest = images[0].document | {"annotations": {"fill": "x" * ((4 << 20) - 2000)}}
-    tags = [f"t{i:02}" for i in range(17)]
+    tags = [f"t{i:02}" for i in range(5)]
     for tag in tags:
         body = {"repositoryName": repository, "imageManifest": json.dumps(largest), "imageTag": tag}
         assert call(drydock, "PutImage", body).status == 200
     with refused("LimitExceededException") as error:
         ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag} for tag in tags])
-    assert error.message == "The answer would be larger than 64 MiB. Ask for fewer items at a time."
-    found, failures = got(ecr, repository, *({"imageTag": tag} for tag in tags[:4]))
-    assert len(found) == 4 and failures == []
+    assert error.message == "The answer would be larger than 16 MiB. Ask for fewer items at a time."
+    found, failures = got(ecr, repository, *({"imageTag": tag} for tag in tags[:3]))
+    assert len(found) == 3 and failures == []
 
 
 def test_a_repository_does_not_see_anothers_images(ecr, registry, repository, tagged):

@@ -241,8 +241,9 @@ static void test_continue_when_start_says_go(void **state)
 		expect(&c, 100, "");
 		client_say(&c, "AB");
 		expect(&c, 201, "2 131");
-		client_say(&c, HEAD("PUT", "/waitstart") "Expect: 100-Continue\r\n"
-							 "Transfer-Encoding: chunked\r\n\r\n");
+		client_say(&c,
+		    HEAD("PUT", "/waitstart") "Expect: 100-Continue\r\n"
+					      "Transfer-Encoding: chunked\r\n\r\n");
 		expect(&c, 100, "");
 		client_say(&c, "2\r\nAB\r\n0\r\n\r\n");
 		expect(&c, 200, "AB");
@@ -366,11 +367,13 @@ static void test_upgrade_is_not_taken_up(void **state)
 	struct client c = client_open();
 
 	(void)state;
-	client_say(&c, HEAD("GET", "/h2c") "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-					   "HTTP2-Settings: AAMAAABk\r\n\r\n");
+	client_say(&c,
+	    HEAD("GET", "/h2c") "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+				"HTTP2-Settings: AAMAAABk\r\n\r\n");
 	expect(&c, 200, "GET /h2c? here");
-	client_say(&c, HEAD("POST", "/echo") "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-					     "Content-Length: 2\r\n\r\nhi");
+	client_say(&c,
+	    HEAD("POST", "/echo") "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+				  "Content-Length: 2\r\n\r\nhi");
 	expect(&c, 200, "hi");
 	client_close(&c);
 }

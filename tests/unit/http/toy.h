@@ -181,8 +181,9 @@ static enum http_step count_body(struct http_request *req, struct slice piece)
 static enum http_step say_sum(struct http_request *req, uint64_t count, uint64_t sum)
 {
 	http_reply(req, 201);
-	http_reply_body(req, arena_slicef(req->arena, "%llu %llu", (unsigned long long)count,
-				 (unsigned long long)sum));
+	http_reply_body(req,
+	    arena_slicef(
+		req->arena, "%llu %llu", (unsigned long long)count, (unsigned long long)sum));
 	return HTTP_DONE;
 }
 
@@ -246,19 +247,21 @@ static const struct {
 	struct http_handler handler;
 } toy_routes[] = {
     {"/echo", {.body_max = 65536, .start = toy_start, .end = echo_end, .abort = toy_abort}},
-    {"/count", {.body_max = 1ull << 40,
-		   .start = count_start,
-		   .body = count_body,
-		   .end = count_end,
-		   .abort = toy_abort}},
+    {"/count",
+	{.body_max = 1ull << 40,
+	    .start = count_start,
+	    .body = count_body,
+	    .end = count_end,
+	    .abort = toy_abort}},
     {"/wait", {.body_max = 65536, .start = toy_start, .end = wait_end, .abort = toy_abort}},
     {"/waitstart",
 	{.body_max = 65536, .start = waitstart_start, .end = echo_end, .abort = toy_abort}},
-    {"/waitbody", {.body_max = 1ull << 40,
-		      .start = toy_start,
-		      .body = waitbody_body,
-		      .end = waitbody_end,
-		      .abort = toy_abort}},
+    {"/waitbody",
+	{.body_max = 1ull << 40,
+	    .start = toy_start,
+	    .body = waitbody_body,
+	    .end = waitbody_end,
+	    .abort = toy_abort}},
     {"/refuse", {.body_max = 1ull << 40, .start = refuse_start, .end = say_end}},
     {"/file", {.end = file_end}},
     {"/empty", {.end = empty_end}},

@@ -264,6 +264,18 @@ def test_names_that_are_none(registry, repository, name):
         assert refusal(as_it_stands(registry, method, f"{name}/{path}")) == name_invalid(), f"{method} {path}"
 
 
+@pytest.mark.parametrize("name", [
+    "ab", "a/b", "a.b", "a_b", "a__b", "a--b-c", "team/web-app/api.v2/x__y", "blobs/uploads", "manifests/tags/list", "a" * 256])
+def test_names_that_are_good(ecr, registry, name):
+    """Also those made of the words that paths are made of."""
+    ecr.create_repository(repositoryName=name)
+    image = oci_image()
+    registry.push_image(name, image, "v1", "list", "uploads")
+    for reference in ("v1", "list", image.digest):
+        assert registry.pull_image(name, reference) == image.manifest
+    assert registry.tags(name).json() == {"name": name, "tags": ["list", "uploads", "v1"]}
+
+
 @pytest.mark.parametrize("path", [
     "team/app/manifests/a%00b", "team/app/manifests/%zz", "team%00/tags/list", "team/app/blobs/uploads/%", "%2"])
 def test_escapes_that_are_none(registry, repository, path):

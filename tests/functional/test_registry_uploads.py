@@ -258,16 +258,21 @@ def test_no_repository_no_upload(registry):
 
 
 @pytest.mark.parametrize("size", [100, INLINE_MAX + 1])
-def test_the_repository_goes_while_a_body_comes(drydock, ecr, registry, repository, size):
-    location, data = started(registry, repository), os.urandom(size)
-    patch = Transfer(drydock, drydock.token(), "PATCH", location, 2 * size)
-    patch.send(data)
+@pytest.mark.parametrize("step", ["PATCH", "PUT", "POST"])
+def test_the_repository_goes_while_a_body_comes(drydock, ecr, registry, repository, size, step):
+    """The answer says so, and a new repository of that name has nothing of it."""
+    location, data = started(registry, repository), os.urandom(2 * size)
+    path = {"PATCH": location, "PUT": f"{location}?digest={digest_of(data)}",
+            "POST": f"/v2/{repository}/blobs/uploads/?digest={digest_of(data)}"}[step]
+    body = Transfer(drydock, drydock.token(), step, path, 2 * size)
+    body.send(data[:size])
     ecr.delete_repository(repositoryName=repository)
-    patch.send(data)
-    answer = patch.finish()
+    body.send(data[size:])
+    answer = body.finish()
     assert answer.status == 404 and b"UNKNOWN" in answer.body
     ecr.create_repository(repositoryName=repository)
     assert registry.upload_status(location).status_code == 404
+    assert registry.head_blob(repository, digest_of(data)).status_code == 404
 
 
 # -- bodies that do not end well ----------------------------------------------------------------------------------------

@@ -104,6 +104,12 @@ def check_whitespace(root):
                 yield f"{path}:{number}: trailing blanks"
 
 
+def check_unit_tests(root):
+    for path in sorted((root / "protocol").glob("*.c")):
+        if not (root / "tests/unit/protocol" / f"test_{path.name}").exists():
+            yield f"{path}: tests/unit/protocol has no test_{path.name}"
+
+
 def check_options_documented(root):
     readme = (root / "README.md").read_text(encoding="utf-8")
     for number, line in numbered(root / "server" / "config.c"):
@@ -118,6 +124,7 @@ RULES = [
     check_banned,
     check_lengths,
     check_whitespace,
+    check_unit_tests,
     check_options_documented,
 ]
 

@@ -194,6 +194,17 @@ static int append(struct upload *u, struct slice bytes)
 	return failure ? failure : write_out(u->fd, bytes.at, bytes.len, u->size);
 }
 
+/*
+ * No more of it can be used. Its bytes are let go here, before the client is answered, so that one
+ * that begins anew at once finds their room; the file itself goes with the session.
+ */
+static void spoil(struct upload *u)
+{
+	u->spoilt = true;
+	if (u->fd >= 0 && ftruncate(u->fd, 0) != 0)
+		return; /* then its room returns a little later */
+}
+
 enum error_code upload_append(struct upload *upload, struct slice bytes)
 {
 	if (atomic_load_explicit(&upload->dead, memory_order_relaxed))
@@ -204,7 +215,7 @@ enum error_code upload_append(struct upload *upload, struct slice bytes)
 		return ERR_LAYER_TOO_LARGE;
 	int failure = append(upload, bytes);
 	if (failure) {
-		upload->spoilt = true;
+		spoil(upload);
 		return error_of_errno(failure);
 	}
 	hash(upload, bytes);

@@ -1,6 +1,7 @@
 """What is measured: one entry of WORKLOADS each.  To add a workload, write its two functions and its entry."""
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from servers import free_port
 
 REPO = "bench/load"
 QUOTA = 99000       # a registry takes 100,000 repositories, a repository 100,000 images
+TAGS_PER_IMAGE = 1000
+TAGS_PER_PUT = 50   # each comes back as a header, of which http.client takes 100
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -71,19 +74,23 @@ def prepare_repository(bench, server):
     server.create_repository(REPO)
 
 
-def put_image_body(bench, server, repository):
-    """A PutImage request whose manifest and tag differ by a counter; its blobs are pushed where blobs are checked."""
+def image_manifest(server, repository):
+    """A manifest whose images differ by the counter {{n}}; its blobs are pushed where blobs are checked."""
     config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
     layer = b"bench" * 1000
     if server.kind == "registry":
         digests = [server.push_blob(repository, data) for data in (config, layer)]
     else:
         digests = ["sha256:" + "c" * 64, "sha256:" + "d" * 64]
-    manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST,
-                "config": {"mediaType": OCI_CONFIG, "size": len(config), "digest": digests[0]},
-                "layers": [{"mediaType": OCI_LAYER, "size": len(layer), "digest": digests[1]}],
-                "annotations": {"bench": "{{n}}"}}
-    return bench.body({"repositoryName": repository, "imageManifest": json.dumps(manifest),
+    return json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST,
+                       "config": {"mediaType": OCI_CONFIG, "size": len(config), "digest": digests[0]},
+                       "layers": [{"mediaType": OCI_LAYER, "size": len(layer), "digest": digests[1]}],
+                       "annotations": {"bench": "{{n}}"}})
+
+
+def put_image_body(bench, server, repository):
+    """A PutImage request whose manifest and tag differ by a counter."""
+    return bench.body({"repositoryName": repository, "imageManifest": image_manifest(server, repository),
                        "imageManifestMediaType": OCI_MANIFEST, "imageTag": "t{{n}}"})
 
 
@@ -97,6 +104,50 @@ def seed_images(bench, server, repository, count):
     if done["errors"] or done["ops"] != count:
         raise RuntimeError(f"{server.key}: seeding {count} images failed")
     return body
+
+
+def registry_request(server, method, path, body=None, headers=()):
+    """A request with the registry's login; the answer's headers and body.  RuntimeError when it is not 200 or 201."""
+    headers = {**dict(headers), **({"Authorization": server.auth} if server.auth else {})}
+    status, answer, body = server.request(method, path, body, headers)
+    if status not in (200, 201):
+        words = body[:300].decode(errors="replace")
+        raise RuntimeError(f"{server.key}: {method} {path[:100]} answered {status} {words}")
+    return answer, body
+
+
+def put_tags(server, repository, manifest, tags):
+    """Give an image its tags: in one PUT where OCI-Tag says that they were taken, else in one each."""
+    done = 0
+    while done < len(tags):
+        query = "&".join("tag=" + tag for tag in tags[done + 1:])
+        path = f"/v2/{repository}/manifests/{tags[done]}" + ("?" + query if query else "")
+        answer, _ = registry_request(server, "PUT", path, manifest.encode(), {"Content-Type": OCI_MANIFEST})
+        done += max(1, len(answer.get_all("OCI-Tag", [])))
+
+
+def seed_tags(bench, server, repository, count):
+    """A repository with count tags, t000000000000 and on, a thousand an image."""
+    server.create_repository(repository)
+    text = image_manifest(server, repository)
+    for first in range(0, count, TAGS_PER_PUT):
+        bench.progress(f"seeding tag {first} of {count} on {server.key}")
+        put_tags(server, repository, text.replace("{{n}}", str(first // TAGS_PER_IMAGE)),
+                 [f"t{n:012}" for n in range(first, min(first + TAGS_PER_PUT, count))])
+
+
+def last_tag_page(server, repository, count):
+    """Follow the links through all the tags, which must be the count seeded; the path of the last page."""
+    path = link = f"/v2/{repository}/tags/list?n={max(10, count // 100)}"
+    found = []
+    while link:
+        path = link
+        answer, body = registry_request(server, "GET", path)
+        found += json.loads(body)["tags"]
+        link = re.sub(r"^[^<]*<(https?://[^/]*)?([^>]*)>.*", r"\2", answer["Link"] or "")
+    if len(found) != count or len(set(found)) != count:
+        raise RuntimeError(f"{server.key}: {repository} lists {len(found)} tags instead of {count}")
+    return path
 
 
 def check_count(server, operation, member, wanted, **members):
@@ -121,6 +172,23 @@ def push_small(clients):
     return run
 
 
+def run_push_chunked(bench, server, number):
+    """As push-large, in PATCHes of 6 MiB."""
+    return throughput(bench, server, ["push-large", "--repo", REPO, "--size", bench.large_mib, "--chunk", 6,
+                                      "--seed", bench.new_seed()])
+
+
+def push_shared(clients):
+    """Images of which five of the six layers are there already: an image that is not measured brought them."""
+    def run(bench, server, number):
+        common = ["push-small", "--repo", REPO, "--shared", 5, "--seed", bench.new_seed()]
+        done, _ = bench.load(server, [*common, "--count", 1])
+        if done["errors"]:
+            raise RuntimeError(f"{server.key}: the shared layers could not be pushed")
+        return rate(bench, server, [*common, "--connections", clients, "--seconds", bench.seconds, "--first", 1])
+    return run
+
+
 def prepare_pull_large(bench, server):
     if server.kind == "files":
         bench.load(server, ["put", "--path", "/put/layer", "--size", bench.large_mib, "--seed", 1])
@@ -134,10 +202,11 @@ def prepare_pull_large(bench, server):
         raise RuntimeError(f"{server.key}: the layer did not come back as it was pushed")
 
 
-def pull_large(clients):
+def pull_large(clients, count=8):
+    """Each client pulls the layer count times."""
     def run(bench, server, number):
         return throughput(bench, server, ["pull-large", *server.pull, "--size", bench.large_mib,
-                                          "--count", 8 * clients, "--connections", clients])
+                                          "--count", count * clients, "--connections", clients])
     return run
 
 
@@ -190,6 +259,19 @@ def prepare_images(bench, server):
     check_count(server, "DescribeImages", "imageDetails", 100, repositoryName=REPO, maxResults=100)
 
 
+def prepare_batch_get_image(bench, server):
+    seed_images(bench, server, REPO, 100)
+    check_count(server, "BatchGetImage", "images", 1, repositoryName=REPO, imageIds=[{"imageTag": "t000000000003"}])
+
+
+def prepare_first_page(count):
+    def prepare(bench, server):
+        seed_images(bench, server, REPO, count)
+        if server.kind == "registry":       # moto has no pages: it answers everything
+            check_count(server, "DescribeImages", "imageDetails", 10, repositoryName=REPO, maxResults=10)
+    return prepare
+
+
 def prepare_put_image(bench, server):
     server.create_repository(REPO)
     server.bodies["PutImage"] = put_image_body(bench, server, REPO)
@@ -230,6 +312,43 @@ def run_growth_write(bench, server, number):
                   few.retries + many.retries, {"cpu_ratio": many.cpu / max(few.cpu, 1e-9)})
 
 
+def prepare_tags(count):
+    def prepare(bench, server):
+        seed_tags(bench, server, REPO, count)
+        last_tag_page(server, REPO, count)
+    return prepare
+
+
+def tags(clients):
+    def run(bench, server, number):
+        return rate(bench, server, ["get", "--path", f"/v2/{REPO}/tags/list?n=100", "--connections", clients,
+                                    "--seconds", bench.seconds])
+    return run
+
+
+def prepare_growth_tags(count):
+    def prepare(bench, server):
+        server.pages = {}
+        for name, wanted in (("bench/few", 10), ("bench/many", count)):
+            seed_tags(bench, server, name, wanted)
+            server.pages[name] = f"/v2/{name}/tags/list?n=10"
+        last = last_tag_page(server, "bench/many", count)
+        server.pages["last"] = re.sub(r"\bn=\d+", "n=10", last)
+    return prepare
+
+
+def run_growth_tags(bench, server, number):
+    """The median time of a page of 10 tags: the first or a last one of many, whichever is slower, over the only one."""
+    done = {name: rate(bench, server, ["get", "--path", path, "--seconds", max(1, bench.seconds / 2)])
+            for name, path in server.pages.items()}
+    few = done.pop("bench/few")
+    many = max(done.values(), key=lambda sample: sample.p50_us)
+    return Sample(many.p50_us / few.p50_us, many.cpu, many.p50_us, many.p99_us,
+                  few.errors + sum(sample.errors for sample in done.values()),
+                  few.retries + sum(sample.retries for sample in done.values()),
+                  {name: sample.p50_us / few.p50_us for name, sample in done.items()})
+
+
 # ---- starting ----
 
 def run_start(bench, server, number):
@@ -252,25 +371,50 @@ def run_idle(bench, server, number):
 
 DRYDOCKS = ("drydock", "drydock-ephemeral")
 
+
+def api_workloads(name, title, operation, prepare=None, clients=(1, 64), always=(), count=0,
+                  servers=("drydock", "moto"), fresh=False, **members):
+    """One entry for each number of connections, those not in always for --full; members are the request's."""
+    return [Workload(f"{name}-{n}", f"{title}, {n} client" + "s" * (n > 1), "/s", servers,
+                     api(operation, n, count, **members), prepare, fresh=fresh, full=n not in always) for n in clients]
+
+
+def first_page_workloads(images, servers=("drydock", "moto")):
+    return api_workloads(f"first-page-of-{images}", f"DescribeImages, first 10 of {images:,}", "DescribeImages",
+                         prepare_first_page(images), (1, 16, 64), servers=servers, repositoryName=REPO, maxResults=10)
+
+
 WORKLOADS = (
     Workload("push-large", "push one layer of {large} MiB", "MB/s", (*DRYDOCKS, "docker-registry", "nginx"),
              run_push_large, prepare_repository, fresh=True, cpu_unit="s", budgets=(
                  Budget("ratio", 3, "docker-registry"), Budget("ratio", 4, "docker-registry", DRYDOCKS[1]),
                  Budget("ratio", 0.85, "nginx"), Budget("ratio", 0.85, "nginx", DRYDOCKS[1]),
                  Budget("cpu", 0.65), Budget("cpu", 0.65, "", DRYDOCKS[1]))),
+    Workload("push-chunked", "push a layer of {large} MiB in 6 MiB chunks", "MB/s", (*DRYDOCKS, "docker-registry"),
+             run_push_chunked, prepare_repository, fresh=True, cpu_unit="s"),
     Workload("push-small-4", "push small images, 4 clients", "/s", (*DRYDOCKS, "docker-registry"),
              push_small(4), prepare_repository, budgets=(Budget("cpu", 0.001),)),
     Workload("push-small-16", "push small images, 16 clients", "/s", (*DRYDOCKS, "docker-registry"),
              push_small(16), prepare_repository, budgets=(
                  Budget("ratio", 20, "docker-registry"), Budget("ratio", 45, "docker-registry", DRYDOCKS[1]),
                  Budget("cpu", 0.001), Budget("cpu", 0.001, "", DRYDOCKS[1]))),
+    Workload("push-shared-16", "push images sharing layers, 16 clients", "/s", (*DRYDOCKS, "docker-registry"),
+             push_shared(16), prepare_repository),
     Workload("pull-large", "pull a layer of {large} MiB", "MB/s", ("drydock", "docker-registry", "nginx"),
              pull_large(1), prepare_pull_large, cpu_unit="s", budgets=(
                  Budget("ratio", 1.0, "nginx"), Budget("cpu", 0.11))),
+    Workload("pull-large-16", "pull a layer of {large} MiB, 16 clients", "MB/s",
+             ("drydock", "docker-registry", "nginx"), pull_large(16, 1), prepare_pull_large, cpu_unit="s"),
     Workload("manifest-16", "manifest GET and HEAD by tag, 16 clients", "/s", ("drydock", "docker-registry", "nginx"),
              manifest(16), prepare_manifest, budgets=(Budget("ratio", 0.75, "nginx"), Budget("cpu", 18e-6))),
     Workload("manifest-64", "manifest GET and HEAD by tag, 64 clients", "/s", ("drydock", "docker-registry", "nginx"),
              manifest(64), prepare_manifest, budgets=(Budget("ratio", 0.75, "nginx"), Budget("cpu", 18e-6))),
+    Workload("tags-10", "all of 10 tags, 16 clients", "/s", ("drydock", "docker-registry"),
+             tags(16), prepare_tags(10), full=True),
+    Workload("tags-1000", "tag page of 100 at 1,000 tags, 16 clients", "/s", ("drydock", "docker-registry"),
+             tags(16), prepare_tags(1000)),
+    Workload("tags-100000", "tag page of 100 at 100,000 tags, 16 clients", "/s", ("drydock",),
+             tags(16), prepare_tags(100000), full=True),
     Workload("describe-repository", "DescribeRepositories, one by name, 16 clients", "/s", ("drydock", "moto"),
              api("DescribeRepositories", repositoryNames=["bench/000000000003"]), prepare_repositories,
              budgets=(Budget("ratio", 150, "moto"), Budget("p99_us", 2000))),
@@ -288,6 +432,22 @@ WORKLOADS = (
              budgets=(Budget("ratio", 80, "moto"),)),
     Workload("put-image", "PutImage, 16 clients", "/s", ("drydock", "moto"),
              api("PutImage", count=QUOTA), prepare_put_image, fresh=True, budgets=(Budget("ratio", 80, "moto"),)),
+    *api_workloads("batch-get-image", "BatchGetImage, one by tag", "BatchGetImage", prepare_batch_get_image,
+                   (1, 16, 64), (16,), repositoryName=REPO, imageIds=[{"imageTag": "t000000000003"}]),
+    *api_workloads("describe-repositories", "DescribeRepositories, page of 100", "DescribeRepositories",
+                   prepare_repositories, maxResults=100),
+    *first_page_workloads(10),
+    *first_page_workloads(1000),
+    *first_page_workloads(100000, ("drydock",)),
+    *api_workloads("create-repository", "CreateRepository", "CreateRepository", count=QUOTA, fresh=True,
+                   repositoryName="bench/{{n}}"),
+    *api_workloads("put-image", "PutImage", "PutImage", prepare_put_image, count=QUOTA, fresh=True),
+    Workload("tag-page-1000", "tag page of 10 at 1,000 tags against 10", "x", ("drydock", "docker-registry"),
+             run_growth_tags, prepare_growth_tags(1000), lower_is_better=True, cpu_unit="",
+             budgets=(Budget("value", 1.1),)),
+    Workload("tag-page-100000", "tag page of 10 at 100,000 tags against 10", "x", ("drydock",),
+             run_growth_tags, prepare_growth_tags(100000), lower_is_better=True, cpu_unit="", full=True,
+             budgets=(Budget("value", 1.1),)),
     Workload("first-page-5400", "first page at 5,400 images against 10", "x", ("drydock", "moto"),
              run_growth_page, prepare_growth(5400), lower_is_better=True, cpu_unit="", budgets=(Budget("value", 1.1),)),
     Workload("first-page-100000", "first page at 100,000 images against 10", "x", ("drydock",),

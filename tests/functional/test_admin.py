@@ -1,4 +1,4 @@
-"""Drydock's own doors: health, reset, clock, metrics, and who may not use them (design.md 6, 7, 8)."""
+"""Drydock's own doors: health, reset, clock, metrics, and who may not use them."""
 
 import json
 import re
@@ -16,7 +16,7 @@ def door(client, method, path, **arguments):
     return client.request(method, f"{client.url}/{path}", **arguments)
 
 
-# -- health -------------------------------------------------------------------------------------------------------------
+# -- health -----------------------------------------------------------------------------------------------------------
 
 def test_health(drydock, anonymous):
     response = door(anonymous, "GET", "_drydock/health")
@@ -44,7 +44,7 @@ def test_the_health_verb(drydock, make_server):
     assert ask_health("--listen", "nonsense").returncode == 2
 
 
-# -- reset --------------------------------------------------------------------------------------------------------------
+# -- reset ------------------------------------------------------------------------------------------------------------
 
 def test_reset_removes_everything(make_server, tmp_path):
     server = make_server(data=tmp_path / "data")
@@ -123,7 +123,7 @@ def test_reset_again_and_again(drydock, ecr, registry):
         assert ecr.describe_repositories()["repositories"] == []
 
 
-# -- the clock ----------------------------------------------------------------------------------------------------------
+# -- the clock --------------------------------------------------------------------------------------------------------
 
 def test_the_clock(drydock):
     told = drydock.admin("GET", "clock")
@@ -171,7 +171,8 @@ def test_the_clock_keeps_its_offset_over_a_restart(make_server, tmp_path):
 @pytest.mark.parametrize("body", [
     b"", b"{}", b"[]", b"null", b"now", b"{", b'{"advance_seconds": "60"}', b'{"advance_seconds": null}',
     b'{"advance_seconds": 1e300}', b'{"advance_seconds": -1e11}', b'{"advance_seconds": 1e12}', b'{"reset": false}',
-    b'{"reset": "yes"}', b'{"set": 1767225600}', b'{"set": ""}', b'{"set": "2026-01-01"}', b'{"set": "2026-13-01T00:00:00Z"}',
+    b'{"reset": "yes"}', b'{"set": 1767225600}', b'{"set": ""}', b'{"set": "2026-01-01"}',
+    b'{"set": "2026-13-01T00:00:00Z"}',
     b'{"set": "2026-02-29T00:00:00Z"}', b'{"set": "2026-01-01T24:00:00Z"}', b'{"set": "2026-01-01T00:00:00"}',
     b'{"set": "2026-01-01T00:00:00+01:00"}', b'{"set": "1969-12-31T23:59:59Z"}', b'{"set": "tomorrow"}',
     b'{"advance_seconds": 1, "reset": true}', b'{"advance": 1}', b'{"advance_seconds": 1} x', b'{"set": "\xff"}'])
@@ -184,7 +185,7 @@ def test_bad_moves_of_the_clock(drydock, anonymous, body):
     assert drydock.admin("GET", "clock")["offset_seconds"] == before
 
 
-# -- metrics ------------------------------------------------------------------------------------------------------------
+# -- metrics ----------------------------------------------------------------------------------------------------------
 
 def read_metrics(client):
     response = door(client, "GET", "metrics")
@@ -220,7 +221,7 @@ def test_metrics(drydock, anonymous, wire):
         assert after[name] - before[name] > 7 * 50
 
 
-# -- who may not --------------------------------------------------------------------------------------------------------
+# -- who may not ------------------------------------------------------------------------------------------------------
 
 DOORS = [
     ("GET", "_drydock/health"), ("POST", "_drydock/reset"), ("GET", "_drydock/clock"), ("POST", "_drydock/clock"),
@@ -232,7 +233,8 @@ def test_pages_of_other_origins(drydock, ecr, anonymous, method, path):
     """A web page that someone happens to look at must not move clocks and empty stores."""
     ecr.create_repository(repositoryName="app")
     origins = [
-        "http://evil.example", "https://evil.example:443", "null", "http://localhost", f"http://localhost:{drydock.port}",
+        "http://evil.example", "https://evil.example:443", "null", "http://localhost",
+        f"http://localhost:{drydock.port}",
         f"http://evil{drydock.host}", f"http://{drydock.host}.evil.example", f"http://{drydock.host}@evil.example",
         f"http://evil.example/{drydock.host}"]
     for origin in origins:

@@ -1,4 +1,4 @@
-"""From a POST to an operation, or to a refusal: targets, bodies, credentials, accounts, regions, host names; and sts."""
+"""From a POST to an operation or a refusal: targets, bodies, credentials, accounts, regions, host names; and sts."""
 
 import re
 
@@ -15,7 +15,7 @@ from support.shapes import MODEL
 OFFERED = set(re.findall(r'^    \{"(\w+)", op_', (SOURCE / "server/ecr/dispatch.c").read_text(), re.MULTILINE))
 
 
-# -- targets ------------------------------------------------------------------------------------------------------------
+# -- targets ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("operation", sorted(set(MODEL["operations"]) - OFFERED))
 def test_what_is_not_offered_says_so(drydock, operation):
@@ -34,7 +34,8 @@ def test_ecr_public_is_not_offered_yet(drydock):
 
 
 @pytest.mark.parametrize("target", [
-    None, "", TARGET_PREFIX, TARGET_PREFIX + ".", TARGET_PREFIX + ".CreateRepositor", TARGET_PREFIX + ".createRepository",
+    None, "", TARGET_PREFIX, TARGET_PREFIX + ".", TARGET_PREFIX + ".CreateRepositor",
+    TARGET_PREFIX + ".createRepository",
     TARGET_PREFIX + ".CreateRepositoryX", TARGET_PREFIX + "..CreateRepository", "CreateRepository",
     "DynamoDB_20120810.ListTables", "X" + TARGET_PREFIX + ".CreateRepository", "A" * 6000])
 def test_unknown_targets(drydock, target):
@@ -48,14 +49,14 @@ def test_an_unknown_operation_with_a_large_body(drydock):
     assert (answer.status, answer.code) == (400, "UnknownOperationException")
 
 
-# -- bodies -------------------------------------------------------------------------------------------------------------
+# -- bodies -----------------------------------------------------------------------------------------------------------
 
 BODIES = cases("api")
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_bodies(drydock, name):
-    """testdata/api/: the operation, the body, and the status and exception, with the message where it is ours to say."""
+    """testdata/api/: operation, body, status and exception, and the message where it is ours to say."""
     case = BODIES[name]
     answer = call(drydock, case.fields["operation"], case.sent)
     assert " ".join(filter(None, (str(answer.status), answer.code))) == case.fields["answer"]
@@ -88,7 +89,7 @@ def test_many_values_are_refused(drydock):
     assert (answer.status, answer.code) == (400, "SerializationException")
 
 
-# -- credentials --------------------------------------------------------------------------------------------------------
+# -- credentials ------------------------------------------------------------------------------------------------------
 
 def test_no_authorization(drydock, make_server):
     answer = call(drydock, "DescribeRepositories", signed=None)
@@ -101,7 +102,8 @@ def test_no_authorization(drydock, make_server):
     "Basic QVdTOmFiYw==", "Bearer abc", "AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=AKIA",
     authorization().replace("aws4_request", "aws3_request"), authorization().replace("Signature=0", "Signature=x"),
     authorization().replace("SignedHeaders", "Headers"), authorization() + ", Signature=" + "0" * 64,
-    authorization().replace("20260101", "today"), authorization().replace("us-east-1/", ""), "AWS4-HMAC-SHA256 " + "," * 5000])
+    authorization().replace("20260101", "today"), authorization().replace("us-east-1/", ""),
+    "AWS4-HMAC-SHA256 " + "," * 5000])
 def test_authorization_of_another_form(drydock, header):
     answer = call(drydock, "DescribeRepositories", signed=header)
     assert (answer.status, answer.code) == (400, "IncompleteSignatureException")
@@ -114,7 +116,7 @@ def test_no_authorization_for_an_operation_that_is_not_there(drydock):
         assert post(drydock, target=target, signed=None).code == "MissingAuthenticationTokenException"
 
 
-# -- accounts and regions -----------------------------------------------------------------------------------------------
+# -- accounts and regions ---------------------------------------------------------------------------------------------
 
 def test_accounts_and_regions_are_registries_of_their_own(drydock):
     places = [
@@ -202,7 +204,8 @@ def test_a_host_name_of_ecr_wins(drydock, host, port):
     "localhost:5001", "registry.example.com", "[::1]:5001", "123456789012.dkr.ecr.us-east-1.example.com",
     "12345678901.dkr.ecr.us-east-1.amazonaws.com", "s3.us-east-1.amazonaws.com"])
 def test_any_other_host_name_is_only_an_address(drydock, host):
-    created = call(drydock, "CreateRepository", {"repositoryName": "app"}, headers={"Host": host}).document["repository"]
+    answer = call(drydock, "CreateRepository", {"repositoryName": "app"}, headers={"Host": host})
+    created = answer.document["repository"]
     assert (created["registryId"], created["repositoryUri"]) == (ACCOUNT, f"{host}/app")
 
 
@@ -229,12 +232,13 @@ def test_a_name_of_localhost_is_a_registry(drydock):
     registry.close()
 
 
-# -- every operation on a repository that is not there ------------------------------------------------------------------
+# -- every operation on a repository that is not there ----------------------------------------------------------------
 
 DIGEST = "sha256:" + "0" * 64
 ON_REPOSITORIES = {
     "DeleteRepository": {}, "DescribeImages": {}, "ListImages": {}, "BatchGetImage": {"imageIds": [{"imageTag": "v1"}]},
-    "BatchDeleteImage": {"imageIds": [{"imageTag": "v1"}]}, "PutImage": {"imageManifest": oci_image().manifest.decode()},
+    "BatchDeleteImage": {"imageIds": [{"imageTag": "v1"}]},
+    "PutImage": {"imageManifest": oci_image().manifest.decode()},
 }
 
 
@@ -246,7 +250,7 @@ def test_no_such_repository(drydock, ecr, operation):
         400, "RepositoryNotFoundException", not_found("team/app"))
 
 
-# -- sts ----------------------------------------------------------------------------------------------------------------
+# -- sts --------------------------------------------------------------------------------------------------------------
 
 def test_get_caller_identity(drydock):
     for access_key, account in (("AKIAIOSFODNN7EXAMPLE", ACCOUNT), ("503561414328", "503561414328")):
@@ -263,7 +267,7 @@ def test_other_actions_of_sts_are_refused(drydock):
     assert error.message == "Drydock answers only GetCallerIdentity of this service."
 
 
-# -- other methods and paths --------------------------------------------------------------------------------------------
+# -- other methods and paths ------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("method, path", [
     ("GET", "/"), ("PUT", "/"), ("DELETE", "/"), ("POST", "/x"), ("GET", "/v1/"), ("GET", "/favicon.ico"),

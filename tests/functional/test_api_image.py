@@ -63,7 +63,7 @@ def images(registry, repository):
     return made
 
 
-# -- PutImage -----------------------------------------------------------------------------------------------------------
+# -- PutImage ---------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("kind", ["oci image", "docker image", "artifact", "oci index", "docker list", "empty index"])
 @pytest.mark.parametrize("tag", ["v1", None])
@@ -229,8 +229,8 @@ def test_missing_children(ecr, repository, images):
         with refused("ReferencedImagesNotFoundException") as error:
             put(ecr, repository, index, "v1")
         assert error.message == (
-            f"Images with digests '[{images[0].digest}, {images[2].digest}]' required for pushing image into repository "
-            f"with name '{repository}' in the registry with id '{ACCOUNT}' do not exist")
+            f"Images with digests '[{images[0].digest}, {images[2].digest}]' required for pushing image into "
+            f"repository with name '{repository}' in the registry with id '{ACCOUNT}' do not exist")
     assert list(tags_by_digest(ecr, repository).values()) == [["there"]]
 
 
@@ -267,7 +267,8 @@ def test_a_tag_moves_and_leaves_the_old_image(ecr, registry, repository, images)
 
 def test_pushed_at_stays_when_a_tag_comes_or_goes(drydock, ecr, repository, images):
     def pushed_at():
-        detail, = ecr.describe_images(repositoryName=repository, imageIds=[{"imageDigest": image.digest}])["imageDetails"]
+        asked = [{"imageDigest": image.digest}]
+        detail, = ecr.describe_images(repositoryName=repository, imageIds=asked)["imageDetails"]
         return seconds(detail["imagePushedAt"])
 
     image = images[0]
@@ -285,7 +286,8 @@ def test_pushed_at_stays_when_a_tag_comes_or_goes(drydock, ecr, repository, imag
     assert first + 86400 <= pushed_at() < first + 86460
 
 
-TAG_EXISTS = "The image tag '{}' already exists in the '{}' repository and cannot be overwritten because the tag is immutable."
+TAG_EXISTS = (
+    "The image tag '{}' already exists in the '{}' repository and cannot be overwritten because the tag is immutable.")
 
 
 @pytest.mark.parametrize("mode, filters, movable, fixed", [
@@ -344,7 +346,7 @@ def test_put_by_api_and_by_docker_are_one(ecr, registry, repository, images):
     assert tags_by_digest(ecr, repository) == {image.digest: ["pushed", "put"]}
 
 
-# -- BatchGetImage ------------------------------------------------------------------------------------------------------
+# -- BatchGetImage ----------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def tagged(ecr, repository, images):
@@ -466,7 +468,7 @@ def test_a_repository_does_not_see_anothers_images(ecr, registry, repository, ta
         assert deletion(ecr, "other", image_id) == ([], [failure(image_id, NOT_FOUND)])
 
 
-# -- BatchDeleteImage ---------------------------------------------------------------------------------------------------
+# -- BatchDeleteImage -------------------------------------------------------------------------------------------------
 
 def test_delete_a_tag_and_then_the_last(ecr, registry, repository, tagged):
     one = tagged[0].digest
@@ -545,7 +547,8 @@ def test_children_of_an_index_are_protected(ecr, registry, repository, tagged):
     assert tags_by_digest(ecr, repository)[one] == ["uno"]
     # Items are handled in order: the parents first, then the child.
     gone, failures = deletion(
-        ecr, repository, {"imageDigest": two}, {"imageTag": "multi"}, {"imageDigest": other.digest}, {"imageTag": "uno"})
+        ecr, repository, {"imageDigest": two}, {"imageTag": "multi"}, {"imageDigest": other.digest},
+        {"imageTag": "uno"})
     assert failures == [failure({"imageDigest": two}, referenced(index.digest))]
     assert gone == [
         {"imageDigest": index.digest, "imageTag": "multi"}, {"imageDigest": other.digest},

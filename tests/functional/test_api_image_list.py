@@ -34,7 +34,7 @@ def images(registry, repository):
     return made
 
 
-# -- what is told -------------------------------------------------------------------------------------------------------
+# -- what is told -----------------------------------------------------------------------------------------------------
 
 def test_details(drydock, ecr, registry, repository):
     drydock.set_clock("2026-03-01T12:00:00Z")
@@ -107,7 +107,7 @@ def test_pulls_are_recorded_once_a_day(drydock, ecr, registry, repository, pull)
     assert NOON + DAY + 3600 <= pulled_at() < NOON + DAY + 3660
 
 
-# -- ids ----------------------------------------------------------------------------------------------------------------
+# -- ids --------------------------------------------------------------------------------------------------------------
 
 def test_describe_by_ids(ecr, repository, images):
     one, two, three, _ = (image.digest for image in images)
@@ -132,7 +132,7 @@ def test_one_unknown_id_fails_the_call(ecr, repository, images, image_id):
             f"with name '{repository}' in the registry with id '{ACCOUNT}'")
 
 
-# -- filters ------------------------------------------------------------------------------------------------------------
+# -- filters ----------------------------------------------------------------------------------------------------------
 
 def test_filters(ecr, repository, images):
     one, two, three, four = (image.digest for image in images)
@@ -191,7 +191,7 @@ def test_describe_refuses(drydock, repository, images, more, member, text):
     assert (answer.code, answer.message) == ("InvalidParameterException", invalid(member, text))
 
 
-# -- pages --------------------------------------------------------------------------------------------------------------
+# -- pages ------------------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def many(registry, repository):

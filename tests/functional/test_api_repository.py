@@ -17,7 +17,7 @@ def names(repositories):
     return [repository["repositoryName"] for repository in repositories]
 
 
-# -- CreateRepository ---------------------------------------------------------------------------------------------------
+# -- CreateRepository -------------------------------------------------------------------------------------------------
 
 def test_create_answers_the_whole_repository(drydock, ecr):
     drydock.set_clock(NOW)
@@ -202,7 +202,7 @@ def test_create_refuses(drydock, ecr, case):
     assert ecr.describe_repositories()["repositories"] == []
 
 
-# -- DescribeRepositories -----------------------------------------------------------------------------------------------
+# -- DescribeRepositories ---------------------------------------------------------------------------------------------
 
 def test_describe_by_name(ecr):
     created = [ecr.create_repository(repositoryName=name)["repository"] for name in ("one", "two", "three")]
@@ -306,7 +306,7 @@ def test_a_token_is_good_for_its_list_alone(drydock, ecr):
         assert error.message == invalid("NextToken", "Invalid next token provided")
 
 
-# -- DeleteRepository ---------------------------------------------------------------------------------------------------
+# -- DeleteRepository -------------------------------------------------------------------------------------------------
 
 def test_delete(ecr, repository):
     before = ecr.describe_repositories(repositoryNames=[repository])["repositories"][0]

@@ -1,4 +1,4 @@
-"""What was acknowledged is there after kill -9, nothing half-made is, and a client's retry succeeds (design.md 4, 9)."""
+"""What was acknowledged is there after kill -9, nothing half-made is, and a client's retry succeeds."""
 
 import os
 import random
@@ -52,7 +52,7 @@ def acknowledged(registry, location):
     return int(response.headers["Range"].split("-")[1]) + 1
 
 
-# -- kill -9 after each acknowledgement ---------------------------------------------------------------------------------
+# -- kill -9 after each acknowledgement -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_every_acknowledged_step_holds(server, registry, size):
@@ -107,7 +107,7 @@ def test_every_change_by_the_api_holds(server):
     assert ecr.describe_repositories()["repositories"] == []
 
 
-# -- kill -9 in the middle ----------------------------------------------------------------------------------------------
+# -- kill -9 in the middle --------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("size", [SMALL, 60_000, 70_000, LARGE, 5 << 20])
 @pytest.mark.parametrize("step", ["PATCH", "PUT"])
@@ -180,7 +180,8 @@ def test_in_the_middle_of_a_manifest(server, registry):
     image = oci_image()
     for blob in image.blobs:
         registry.push_blob("app", blob.data)
-    running = Transfer(server, server.login, "PUT", "/v2/app/manifests/v1", image.size, [("Content-Type", image.media_type)])
+    running = Transfer(
+        server, server.login, "PUT", "/v2/app/manifests/v1", image.size, [("Content-Type", image.media_type)])
     running.send(image.manifest[:-1])
     crash(server)
     running.vanish()
@@ -247,7 +248,7 @@ def test_abandoned_uploads_leave_no_bytes(server, registry, tmp_path):
     server.start()
 
 
-# -- stopping -----------------------------------------------------------------------------------------------------------
+# -- stopping ---------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])
 def test_sigterm_lets_an_upload_finish(server, registry, size):
@@ -326,7 +327,7 @@ def test_the_port_is_kept(server):
         connection.close()
 
 
-# -- the data folder ----------------------------------------------------------------------------------------------------
+# -- the data folder --------------------------------------------------------------------------------------------------
 
 def serve(folder):
     """A further server on this folder, which is expected to end by itself."""
@@ -355,8 +356,8 @@ def test_a_newer_folder_is_refused(server, tmp_path):
     refused = serve(tmp_path / "data")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == (
-        f"drydock: the data folder {tmp_path}/data cannot be used: it was written by a newer drydock (schema 999, this one "
-        f"knows {version}): use that version, or choose another folder with --data\n")
+        f"drydock: the data folder {tmp_path}/data cannot be used: it was written by a newer drydock (schema 999, this "
+        f"one knows {version}): use that version, or choose another folder with --data\n")
     with sqlite3.connect(database) as connection:
         assert connection.execute("PRAGMA user_version").fetchone()[0] == 999
         connection.execute(f"PRAGMA user_version = {version}")

@@ -1,7 +1,7 @@
 """Layers far larger than memory, and many at once: byte for byte the same, and the server's memory stays small.
 
-Measured with the release build (a sanitizer's memory says nothing): DRYDOCK_RELEASE_BIN, else build/drydock, which is built
-when it is missing.
+Measured with the release build (a sanitizer's memory says nothing): DRYDOCK_RELEASE_BIN, else build/drydock, which is
+built when it is missing.
 """
 
 import hashlib

@@ -24,7 +24,7 @@ def run(*words, **environment):
         text=True, timeout=30)
 
 
-# -- starting -----------------------------------------------------------------------------------------------------------
+# -- starting ---------------------------------------------------------------------------------------------------------
 
 def test_readiness_is_one_line(drydock):
     """And nothing else, where its output is no terminal."""
@@ -56,7 +56,8 @@ def test_at_a_terminal_it_says_what_to_try(tmp_path):
 def test_options_from_the_environment(make_server):
     """Those of the command line win."""
     server = make_server("--region", "eu-west-1", env={
-        "DRYDOCK_ACCOUNT": "503561414328", "DRYDOCK_REGION": "ap-south-1", "DRYDOCK_AUTH": "open", "DRYDOCK_THREADS": "1"})
+        "DRYDOCK_ACCOUNT": "503561414328", "DRYDOCK_REGION": "ap-south-1", "DRYDOCK_AUTH": "open",
+        "DRYDOCK_THREADS": "1"})
     realm = server.registry(login=None)
     realm.session.auth = None
     assert realm.request("GET", "").status_code == 200, "DRYDOCK_AUTH"
@@ -86,7 +87,8 @@ def test_the_data_folder_by_default(tmp_path):
 def test_what_an_ephemeral_server_leaves(make_server, tmp_path, ephemeral):
     """Nothing."""
     (tmp_path / "tmp").mkdir()
-    server = make_server("--auth", "open", data=None if ephemeral else tmp_path / "data", env={"TMPDIR": str(tmp_path / "tmp")})
+    server = make_server(
+        "--auth", "open", data=None if ephemeral else tmp_path / "data", env={"TMPDIR": str(tmp_path / "tmp")})
     server.ecr().create_repository(repositoryName="app")
     registry = server.registry(login=None)
     registry.push_image("app", oci_image(size=100_000), "v1")
@@ -96,13 +98,15 @@ def test_what_an_ephemeral_server_leaves(make_server, tmp_path, ephemeral):
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-# -- wrong usage --------------------------------------------------------------------------------------------------------
+# -- wrong usage ------------------------------------------------------------------------------------------------------
 
 WRONG = {
     "no such option": (["--color"], {}, 'there is no option "--color": see drydock serve --help'),
     "no option at all": (["data"], {}, 'there is no option "data": see drydock serve --help'),
     "no value": (["--listen"], {}, "--listen expects an address and port, such as 127.0.0.1:5001 after it"),
-    "no port": (["--listen", "127.0.0.1"], {}, '--listen expects an address and port, such as 127.0.0.1:5001, not "127.0.0.1"'),
+    "no port": (
+        ["--listen", "127.0.0.1"], {},
+        '--listen expects an address and port, such as 127.0.0.1:5001, not "127.0.0.1"'),
     "port too large": (["--listen", "127.0.0.1:65536"], {}, "--listen expects an address and port"),
     "port a word": (["--listen", "127.0.0.1:http"], {}, "--listen expects an address and port"),
     "mode": (["--auth", "none"], {}, "--auth expects "),
@@ -114,7 +118,8 @@ WRONG = {
     "format": (["--log-format", "xml"], {}, '--log-format expects text or json, not "xml"'),
     "addresses": (["--addresses", "mine"], {}, '--addresses expects reached, ecr or localhost, not "mine"'),
     "both": (["--data", "/tmp/x"], {}, "--data and --ephemeral exclude each other"),
-    "environment": ([], {"DRYDOCK_LOG_LEVEL": "loud"}, 'DRYDOCK_LOG_LEVEL expects error, warn, info or debug, not "loud"'),
+    "environment": (
+        [], {"DRYDOCK_LOG_LEVEL": "loud"}, 'DRYDOCK_LOG_LEVEL expects error, warn, info or debug, not "loud"'),
 }
 
 
@@ -143,7 +148,7 @@ def test_help():
     assert re.fullmatch(r"drydock \d+\.\d+\S*\n", run("version").stdout) and run("--version").returncode == 0
 
 
-# -- failures -----------------------------------------------------------------------------------------------------------
+# -- failures ---------------------------------------------------------------------------------------------------------
 
 def test_the_port_is_in_use(drydock, tmp_path):
     ended = run("serve", "--ephemeral", "--listen", drydock.host)
@@ -172,7 +177,7 @@ def test_a_data_folder_that_cannot_be(tmp_path):
         assert f"the data folder {folder} cannot be" in ended.stderr
 
 
-# -- the log ------------------------------------------------------------------------------------------------------------
+# -- the log ----------------------------------------------------------------------------------------------------------
 
 def requests_of_every_kind(server):
     """What the log is to tell of; the repository's name is app."""

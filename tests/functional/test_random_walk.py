@@ -1,4 +1,4 @@
-"""Hundreds of operations in a row, by both APIs, over crashes: after each the store is what a few lines of Python say."""
+"""Hundreds of operations in a row, by both APIs, over crashes: the store is always what a few lines of Python say."""
 
 import random
 

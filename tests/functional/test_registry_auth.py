@@ -111,7 +111,7 @@ def test_a_token_of_another_server(make_server, anonymous, repository):
     assert_unauthorized(anonymous.request("GET", f"{repository}/tags/list", auth=(user, password)))
 
 
-# -- time ---------------------------------------------------------------------------------------------------------------
+# -- time -------------------------------------------------------------------------------------------------------------
 
 EXPIRED = (403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
 
@@ -148,7 +148,7 @@ def test_an_upload_that_outlasts_its_token(drydock, registry, repository):
     assert refusal(registry.patch_upload(location, b"more")) == EXPIRED
 
 
-# -- accounts and regions -----------------------------------------------------------------------------------------------
+# -- accounts and regions ---------------------------------------------------------------------------------------------
 
 def test_a_token_says_which_registry_is_meant(drydock, repository):
     image = oci_image()
@@ -208,7 +208,7 @@ def test_the_challenge_names_the_default_registry(make_server):
     anonymous.close()
 
 
-# -- open mode ----------------------------------------------------------------------------------------------------------
+# -- open mode --------------------------------------------------------------------------------------------------------
 
 @pytest.fixture
 def open_server(make_server):

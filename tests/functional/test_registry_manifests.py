@@ -41,7 +41,7 @@ def as_it_stands(registry, method, path):
     return registry.session.send(request, timeout=30)
 
 
-# -- PUT, GET, HEAD -----------------------------------------------------------------------------------------------------
+# -- PUT, GET, HEAD ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("by", ["tag", "digest"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -158,7 +158,7 @@ def test_immutable_tags(ecr, registry):
     assert registry.get_manifest("app", "v1").content == old.manifest
 
 
-# -- refusals -----------------------------------------------------------------------------------------------------------
+# -- refusals ---------------------------------------------------------------------------------------------------------
 
 REFUSED = cases("refused-manifests")
 
@@ -241,10 +241,12 @@ def test_references_that_are_none(registry, repository, method, reference):
     if ":" in reference:
         assert code == "DIGEST_INVALID"
     else:
-        assert (code, message) == ("TAG_INVALID", invalid("imageTag", f"must satisfy regular expression '{TAG_PATTERN}'"))
+        assert (code, message) == (
+            "TAG_INVALID", invalid("imageTag", f"must satisfy regular expression '{TAG_PATTERN}'"))
 
 
-@pytest.mark.parametrize("reference", ["a", "_", "T.a-g_9", "t" * 128, "sha256-" + "0" * 64, "latest", "manifests", "blobs"])
+@pytest.mark.parametrize("reference", [
+    "a", "_", "T.a-g_9", "t" * 128, "sha256-" + "0" * 64, "latest", "manifests", "blobs"])
 def test_good_tags(registry, repository, reference):
     image = oci_image()
     registry.push_image(repository, image, reference)
@@ -265,7 +267,8 @@ def test_names_that_are_none(registry, repository, name):
 
 
 @pytest.mark.parametrize("name", [
-    "ab", "a/b", "a.b", "a_b", "a__b", "a--b-c", "team/web-app/api.v2/x__y", "blobs/uploads", "manifests/tags/list", "a" * 256])
+    "ab", "a/b", "a.b", "a_b", "a__b", "a--b-c", "team/web-app/api.v2/x__y", "blobs/uploads",
+    "manifests/tags/list", "a" * 256])
 def test_names_that_are_good(ecr, registry, name):
     """Also those made of the words that paths are made of."""
     ecr.create_repository(repositoryName=name)
@@ -325,7 +328,7 @@ def test_other_methods(registry, repository, method):
         assert refusal(response) == (405, "UNSUPPORTED", "This method is not allowed here")
 
 
-# -- DELETE -------------------------------------------------------------------------------------------------------------
+# -- DELETE -----------------------------------------------------------------------------------------------------------
 
 def test_delete(ecr, registry, repository):
     image = oci_image()

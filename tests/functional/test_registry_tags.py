@@ -113,8 +113,8 @@ def test_a_token_is_good_for_its_list_alone(drydock, ecr, registry, repository, 
     drydock.ecr(region="eu-west-1").create_repository(repositoryName=repository)
     abroad = drydock.registry(drydock.token(region="eu-west-1"))
     elsewhere = [
-        registry.tags("other", last=token), abroad.tags(repository, last=token), registry.tags(repository, last=token[:-1]),
-        registry.tags(repository, last=token.swapcase())]
+        registry.tags("other", last=token), abroad.tags(repository, last=token),
+        registry.tags(repository, last=token[:-1]), registry.tags(repository, last=token.swapcase())]
     for response in elsewhere:
         assert refusal(response) == (405, "UNSUPPORTED", BAD_TOKEN)
     abroad.close()

@@ -42,7 +42,7 @@ def status_of(registry, location):
     return int(last) + 1
 
 
-# -- the steps ----------------------------------------------------------------------------------------------------------
+# -- the steps --------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("path", ["uploads/", "uploads"])
 def test_start(registry, repository, path):
@@ -130,8 +130,8 @@ def test_cancel(registry, repository):
         response = registry.cancel_upload(location)
         assert (response.status_code, response.content) == (204, b"")
         for again in (
-                registry.cancel_upload(location), registry.upload_status(location), registry.patch_upload(location, b"x"),
-                registry.finish_upload(location, digest_of(data))):
+                registry.cancel_upload(location), registry.upload_status(location),
+                registry.patch_upload(location, b"x"), registry.finish_upload(location, digest_of(data))):
             assert refusal(again) == upload_unknown(location.rsplit("/", 1)[1], repository)
         assert registry.head_blob(repository, digest_of(data)).status_code == 404
 
@@ -147,7 +147,7 @@ def test_a_mount_is_an_upload(ecr, registry, repository, query):
     assert registry.finish_upload(location, digest_of(b"y"), b"y").status_code == 201
 
 
-# -- digests ------------------------------------------------------------------------------------------------------------
+# -- digests ----------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("form", ["put", "patch", "chunks", "post", "another algorithm first"])
 @pytest.mark.parametrize("size", [0, 1000, INLINE_MAX + 1, 1 << 20])
@@ -185,8 +185,8 @@ def test_a_wrong_digest(registry, repository, form, size, algorithm):
 
 
 @pytest.mark.parametrize("digest", [
-    None, "", "sha256:", "sha256:abc", "SHA256:" + "0" * 64, "sha256:" + "A" * 64, "md5:d41d8cd98f00b204e9800998ecf8427e",
-    "sha256:" + "0" * 63 + "/", "../../blobs", "%"])
+    None, "", "sha256:", "sha256:abc", "SHA256:" + "0" * 64, "sha256:" + "A" * 64,
+    "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:" + "0" * 63 + "/", "../../blobs", "%"])
 def test_a_digest_that_is_none(registry, repository, digest):
     """Refused before anything is taken; the upload stays, and can be finished well."""
     location, data = started(registry, repository), b"some bytes"
@@ -200,12 +200,13 @@ def test_a_digest_that_is_none(registry, repository, digest):
     assert registry.finish_upload(location, digest_of(data)).status_code == 201
 
 
-# -- uploads that are not there -----------------------------------------------------------------------------------------
+# -- uploads that are not there ---------------------------------------------------------------------------------------
 
 def all_steps(registry, location):
     return {
         "status": registry.upload_status(location), "patch": registry.patch_upload(location, b"x"),
-        "chunk": registry.patch_upload(location, b"x", 0), "finish": registry.finish_upload(location, digest_of(b"x"), b"x"),
+        "chunk": registry.patch_upload(location, b"x", 0),
+        "finish": registry.finish_upload(location, digest_of(b"x"), b"x"),
         "cancel": registry.cancel_upload(location)}
 
 
@@ -275,7 +276,7 @@ def test_the_repository_goes_while_a_body_comes(drydock, ecr, registry, reposito
     assert registry.head_blob(repository, digest_of(data)).status_code == 404
 
 
-# -- bodies that do not end well ----------------------------------------------------------------------------------------
+# -- bodies that do not end well --------------------------------------------------------------------------------------
 
 def wait_until(what, seconds=10):
     """An upload is given back a moment after its client has gone."""

@@ -66,7 +66,7 @@ def still_answers(connection):
     return connection.read_response().status == 200
 
 
-# -- the cases in testdata/wire/ ----------------------------------------------------------------------------------------
+# -- the cases in testdata/wire/ --------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("how", ["at once", "byte by byte"])
 @pytest.mark.parametrize("name", CASES)
@@ -88,7 +88,7 @@ def test_cases(connect, name, how):
         assert still_answers(connection)
 
 
-# -- too large ----------------------------------------------------------------------------------------------------------
+# -- too large --------------------------------------------------------------------------------------------------------
 
 def test_heads_of_any_size(connect):
     """32 KiB is the most; what is larger is told so, at once."""
@@ -145,7 +145,7 @@ def test_a_client_that_sends_on_reads_its_refusal(server):
     registry.close()
 
 
-# -- 100-continue -------------------------------------------------------------------------------------------------------
+# -- 100-continue -----------------------------------------------------------------------------------------------------
 
 def test_continue_is_said_where_the_body_is_wanted(server, connect):
     data = os.urandom(1000)
@@ -189,7 +189,7 @@ def test_refusals_of_other_repositories_come_instead_of_continue(server):
         assert answer.status in (404, 405, 413)
 
 
-# -- the connection -----------------------------------------------------------------------------------------------------
+# -- the connection ---------------------------------------------------------------------------------------------------
 
 def test_a_hundred_requests_on_one_connection(server, connect):
     connection = connect()
@@ -226,9 +226,10 @@ def test_head_everywhere(server, connect):
     large = os.urandom(100_000)
     registry.push_blob("team/app", large)
     connection = connect()
-    for path in ("/v2/", "/v2/team/app/tags/list", "/v2/team/app/manifests/v1", f"/v2/team/app/blobs/{digest_of(large)}",
-                 f"/v2/team/app/blobs/{image.config.digest}", "/v2/team/app/manifests/none", "/v2/none/tags/list",
-                 "/_drydock/health", "/nothing"):
+    for path in (
+            "/v2/", "/v2/team/app/tags/list", "/v2/team/app/manifests/v1", f"/v2/team/app/blobs/{digest_of(large)}",
+            f"/v2/team/app/blobs/{image.config.digest}", "/v2/team/app/manifests/none", "/v2/none/tags/list",
+            "/_drydock/health", "/nothing"):
         connection.request("GET", path)
         get = connection.read_response()
         connection.request("HEAD", path)
@@ -253,8 +254,9 @@ def test_clients_that_leave_in_the_middle(server, connect):
     large = os.urandom(10 << 20)
     registry.push_blob("team/app", large)
     for sent in (
-            b"", b"G", b"GET /v2/ HTTP/1.1\r\nHost: x", b"PUT /v2/team/app/manifests/v1 HTTP/1.1\r\nHost: x\r\n"
-            b"Content-Length: 100\r\n\r\nhalf", f"GET /v2/team/app/blobs/{digest_of(large)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
+            b"", b"G", b"GET /v2/ HTTP/1.1\r\nHost: x",
+            b"PUT /v2/team/app/manifests/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
+            f"GET /v2/team/app/blobs/{digest_of(large)} HTTP/1.1\r\nHost: x\r\n\r\n".encode()):
         for reset in (False, True):
             connection = server.connect()
             connection.send(sent)
@@ -268,8 +270,9 @@ def test_clients_that_leave_in_the_middle(server, connect):
 def test_garbage(server):
     """Two hundred connections of random bytes, some of which begin like a request."""
     source = random.Random(1)
-    beginnings = [b"", b"GET /v2/ HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: x\r\n", b"PUT /v2/team/app/manifests/v1 HTTP/1.1\r\n"
-                  b"Host: x\r\nTransfer-Encoding: chunked\r\n\r\n"]
+    beginnings = [
+        b"", b"GET /v2/ HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: x\r\n",
+        b"PUT /v2/team/app/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"]
     for number in range(200):
         connection = server.connect()
         connection.send(beginnings[number % 4] + source.randbytes(source.randrange(1, 3000)))
@@ -329,7 +332,7 @@ def test_more_connections_than_descriptors(make_server):
         connection.close()
 
 
-# -- slow clients -------------------------------------------------------------------------------------------------------
+# -- slow clients -----------------------------------------------------------------------------------------------------
 
 def test_a_slow_but_steady_client(server, connect):
     """A head and a body in small pieces over some time are as good as any."""

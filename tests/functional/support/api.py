@@ -1,4 +1,4 @@
-"""Requests to the ECR API that an SDK would not send, byte for byte what a test wants; answers are checked all the same."""
+"""Requests to the ECR API that an SDK would not send, byte for byte what a test wants; answers are checked as well."""
 
 import json
 
@@ -21,7 +21,7 @@ def authorization(access_key=ACCESS_KEY, region="us-east-1", service="ecr"):
 
 
 class Answer:
-    """status, headers (any case), document (the JSON object), and for errors: code, message (None when there is none)."""
+    """status, headers (any case), document (the JSON object); of an error, code and message (None: there is none)."""
 
     def __init__(self, operation, response):
         self.status, self.headers = response.status_code, response.headers

@@ -28,7 +28,7 @@ _PYTHON_TYPES = {
 
 
 def check_value(shape_name, value, where):
-    """Fails unless the JSON value has the shape: type, bounds, pattern, enumeration, no member that it does not know."""
+    """Fails unless the JSON value has the shape: type, bounds, pattern, enumeration, no member beyond the known."""
     shape = MODEL["shapes"][shape_name]
     kind = shape["type"]
     right_type = isinstance(value, _PYTHON_TYPES[kind]) and isinstance(value, bool) == (kind == "boolean")

@@ -273,7 +273,8 @@ def print_peaks(bench, peaks):
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="3 short rounds: for a look, not for a judgement")
-    parser.add_argument("--full", action="store_true", help="also the workloads that seed 100,000 images")
+    parser.add_argument("--full", action="store_true",
+                        help="also 100,000 images and tags, and the API by 1 and 64 clients")
     parser.add_argument("--rounds", type=int, help="rounds of each workload (5, quick: 3)")
     parser.add_argument("--seconds", type=float, help="length of a timed run (3, quick: 1)")
     parser.add_argument("--large", type=int, default=512, metavar="MIB", help="size of the large layer (512)")

@@ -26,6 +26,7 @@ static const struct scenario *const scenarios[] = {
     &scenario_put,
     &scenario_push_small,
     &scenario_pull_large,
+    &scenario_pull_small,
     &scenario_manifest,
     &scenario_get,
     &scenario_api,
@@ -50,6 +51,7 @@ static const struct option options[] = {
     {"seed", required_argument, NULL, 'S'},
     {"first", required_argument, NULL, 'f'},
     {"shared", required_argument, NULL, 'h'},
+    {"images", required_argument, NULL, 'i'},
     {"head", no_argument, NULL, 'H'},
     {"verify", no_argument, NULL, 'v'},
     {NULL, 0, NULL, 0},
@@ -65,7 +67,8 @@ static const char option_help[] =
 	"  --size MIB          of a large layer          --chunk MIB      of its PATCHes\n"
 	"  --shared N          layers all images share   --verify         hash what is pulled\n"
 	"  --target OPERATION  for api                   --body FILE      its request\n"
-	"  --first N           where its counter starts  --head           HEAD every other time\n";
+	"  --first N           where its counter starts  --head           HEAD every other time\n"
+	"  --images N          how many pull-small pulls in turn\n";
 /* clang-format on */
 
 static int usage(void)
@@ -100,6 +103,7 @@ static bool option_take(struct run *run, int option, const char *value)
 	case 'S': run->seed = strtoull(value, NULL, 10); break;
 	case 'f': run->first = strtoull(value, NULL, 10); break;
 	case 'h': run->shared = (unsigned)strtoul(value, NULL, 10); break;
+	case 'i': run->images = strtoull(value, NULL, 10); break;
 	case 'H': run->alternate_head = true; break;
 	case 'v': run->verify = true; break;
 	default: return false;
@@ -198,6 +202,8 @@ static int run_check(struct run *run)
 		return usage();
 	if (run->seconds <= 0 && run->count == 0)
 		run->count = 1;
+	if (run->images == 0)
+		return usage();
 	if (run->connections == 0 || run->threads == 0 || run->threads > run->connections) {
 		fprintf(stderr,
 		    "load: --threads and --connections must be at least 1, and not "
@@ -209,8 +215,12 @@ static int run_check(struct run *run)
 
 int main(int argc, char **argv)
 {
-	static struct run run = {
-	    .repo = "bench/load", .tag = "v", .connections = 1, .threads = 1, .seed = 1};
+	static struct run run = {.repo = "bench/load",
+	    .tag = "v",
+	    .connections = 1,
+	    .threads = 1,
+	    .seed = 1,
+	    .images = 1};
 	int option;
 
 	if (argc < 2)

@@ -62,6 +62,7 @@ struct run {
 	uint64_t size_bytes, chunk_bytes;
 	uint64_t seed, first;
 	unsigned shared; /* push-small: how many layers all images have in common */
+	uint64_t images; /* pull-small: how many there are */
 	bool verify, alternate_head;
 	/* what the scenario keeps for all connections */
 	void *state;

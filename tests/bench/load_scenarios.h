@@ -8,6 +8,7 @@ extern const struct scenario scenario_push_large;
 extern const struct scenario scenario_put;
 extern const struct scenario scenario_push_small;
 extern const struct scenario scenario_pull_large;
+extern const struct scenario scenario_pull_small;
 extern const struct scenario scenario_manifest;
 extern const struct scenario scenario_get;
 extern const struct scenario scenario_api;

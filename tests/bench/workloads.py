@@ -210,6 +210,20 @@ def pull_large(clients, count=8):
     return run
 
 
+def prepare_pull_small(bench, server):
+    server.create_repository(REPO)
+    done, _ = bench.load(server, ["push-small", "--repo", REPO, "--count", 100, "--seed", 1])
+    if done["errors"]:
+        raise RuntimeError(f"{server.key}: the images to pull could not be pushed")
+
+
+def pull_small(clients):
+    def run(bench, server, number):
+        return rate(bench, server, ["pull-small", "--repo", REPO, "--images", 100, "--seed", 1,
+                                    "--connections", clients, "--seconds", bench.seconds])
+    return run
+
+
 def prepare_manifest(bench, server):
     """An image of 31 requests, its manifest known as v1-0; nginx gets a file of the same size."""
     if server.kind == "files":
@@ -331,22 +345,29 @@ def prepare_growth_tags(count):
         server.pages = {}
         for name, wanted in (("bench/few", 10), ("bench/many", count)):
             seed_tags(bench, server, name, wanted)
-            server.pages[name] = f"/v2/{name}/tags/list?n=10"
+            server.pages[name] = f"/v2/{name}/tags/list?n=5"
         last = last_tag_page(server, "bench/many", count)
-        server.pages["last"] = re.sub(r"\bn=\d+", "n=10", last)
+        server.pages["last"] = re.sub(r"\bn=\d+", "n=5", last)
     return prepare
 
 
 def run_growth_tags(bench, server, number):
-    """The median time of a page of 10 tags: the first or a last one of many, whichever is slower, over the only one."""
-    done = {name: rate(bench, server, ["get", "--path", path, "--seconds", max(1, bench.seconds / 2)])
-            for name, path in server.pages.items()}
-    few = done.pop("bench/few")
-    many = max(done.values(), key=lambda sample: sample.p50_us)
-    return Sample(many.p50_us / few.p50_us, many.cpu, many.p50_us, many.p99_us,
-                  few.errors + sum(sample.errors for sample in done.values()),
-                  few.retries + sum(sample.retries for sample in done.values()),
-                  {name: sample.p50_us / few.p50_us for name, sample in done.items()})
+    """The median time of a page of 5 tags: the first or a last one of many, whichever is slower, over the first of 10.
+
+    All three have a Link.  Each is measured twice, in turn, and the better time counts: the difference looked for is
+    smaller than what a shared machine does to a single run.
+    """
+    runs = {name: [] for name in server.pages}
+    for _ in range(2):
+        for name, path in server.pages.items():
+            runs[name].append(rate(bench, server, ["get", "--path", path, "--seconds", max(0.5, bench.seconds / 4)]))
+    best = {name: min(samples, key=lambda sample: sample.p50_us) for name, samples in runs.items()}
+    few = best.pop("bench/few")
+    many = max(best.values(), key=lambda sample: sample.p50_us)
+    every = [sample for samples in runs.values() for sample in samples]
+    return Sample(many.p50_us / few.p50_us, many.cpu, many.p50_us, many.p99_us, sum(sample.errors for sample in every),
+                  sum(sample.retries for sample in every),
+                  {name: sample.p50_us / few.p50_us for name, sample in best.items()})
 
 
 # ---- starting ----
@@ -405,6 +426,8 @@ WORKLOADS = (
                  Budget("ratio", 1.0, "nginx"), Budget("cpu", 0.11))),
     Workload("pull-large-16", "pull a layer of {large} MiB, 16 clients", "MB/s",
              ("drydock", "docker-registry", "nginx"), pull_large(16, 1), prepare_pull_large, cpu_unit="s"),
+    Workload("pull-small-16", "pull small images, 16 clients", "/s", ("drydock", "docker-registry"),
+             pull_small(16), prepare_pull_small),
     Workload("manifest-16", "manifest GET and HEAD by tag, 16 clients", "/s", ("drydock", "docker-registry", "nginx"),
              manifest(16), prepare_manifest, budgets=(Budget("ratio", 0.75, "nginx"), Budget("cpu", 18e-6))),
     Workload("manifest-64", "manifest GET and HEAD by tag, 64 clients", "/s", ("drydock", "docker-registry", "nginx"),
@@ -442,10 +465,10 @@ WORKLOADS = (
     *api_workloads("create-repository", "CreateRepository", "CreateRepository", count=QUOTA, fresh=True,
                    repositoryName="bench/{{n}}"),
     *api_workloads("put-image", "PutImage", "PutImage", prepare_put_image, count=QUOTA, fresh=True),
-    Workload("tag-page-1000", "tag page of 10 at 1,000 tags against 10", "x", ("drydock", "docker-registry"),
+    Workload("tag-page-1000", "tag page of 5 at 1,000 tags against 10", "x", ("drydock", "docker-registry"),
              run_growth_tags, prepare_growth_tags(1000), lower_is_better=True, cpu_unit="",
              budgets=(Budget("value", 1.1),)),
-    Workload("tag-page-100000", "tag page of 10 at 100,000 tags against 10", "x", ("drydock",),
+    Workload("tag-page-100000", "tag page of 5 at 100,000 tags against 10", "x", ("drydock",),
              run_growth_tags, prepare_growth_tags(100000), lower_is_better=True, cpu_unit="", full=True,
              budgets=(Budget("value", 1.1),)),
     Workload("first-page-5400", "first page at 5,400 images against 10", "x", ("drydock", "moto"),

@@ -73,10 +73,16 @@ static const struct operation operations[] = {
 
 enum { OPERATION_COUNT = sizeof(operations) / sizeof(operations[0]) };
 
-/* The largest body: a manifest of 4 MiB, every byte of it escaped as \u00xx, and the members around it. */
-enum { BODY_MAX = 26 * 1024 * 1024 };
-/* A part of a layer: 20 MiB in base64, some of its slashes escaped. */
-enum { PART_BODY_MAX = 29 * 1024 * 1024 };
+/*
+ * Bodies are held in memory, so each operation gets what it can need and no more. The longest texts of the
+ * model are policies of some tens of KiB; a manifest has 4 MiB, every byte of which may come escaped as
+ * \u00xx; a part of a layer 20 MiB in base64, some of its slashes escaped.
+ */
+enum {
+	BODY_MAX = 1024 * 1024,
+	MANIFEST_BODY_MAX = 26 * 1024 * 1024,
+	PART_BODY_MAX = 29 * 1024 * 1024,
+};
 
 /* A call's own part of the API. */
 struct ecr_call {
@@ -264,8 +270,16 @@ static enum http_step refuse(struct http_request *req)
 }
 
 static const struct http_handler operation_handler = {.body_max = BODY_MAX, .end = run};
+static const struct http_handler manifest_handler = {.body_max = MANIFEST_BODY_MAX, .end = run};
 static const struct http_handler part_handler = {.body_max = PART_BODY_MAX, .end = run};
 static const struct http_handler refusal = {.body_max = UINT64_MAX, .start = refuse};
+
+static const struct http_handler *handler_of(const struct operation *operation)
+{
+	if (operation->run == op_upload_layer_part)
+		return &part_handler;
+	return operation->run == op_put_image ? &manifest_handler : &operation_handler;
+}
 
 const struct http_handler *ecr_route(struct call *c)
 {
@@ -280,5 +294,5 @@ const struct http_handler *ecr_route(struct call *c)
 		return &ecr_sts;
 	if (!known || !find_target(c, e))
 		return &refusal;
-	return e->operation->run == op_upload_layer_part ? &part_handler : &operation_handler;
+	return handler_of(e->operation);
 }

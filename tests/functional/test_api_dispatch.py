@@ -72,20 +72,21 @@ def test_a_chunked_body(drydock, body):
     assert answer.document == {"repositories": []}
 
 
-def test_a_body_too_large(drydock, ecr):
-    """The largest body has room for a manifest of 4 MiB, every byte of it escaped."""
-    for size, chunked in ((27_262_977, False), (27_262_977, True), (60_000_000, False)):
+@pytest.mark.parametrize("operation, limit", [
+    ("DescribeRepositories", 1 << 20), ("PutImage", 26 << 20), ("UploadLayerPart", 29 << 20)])
+def test_a_body_too_large(drydock, ecr, operation, limit):
+    """PutImage has room for a manifest of 4 MiB, every byte of it escaped, UploadLayerPart for 20 MiB in base64."""
+    for size, chunked in ((limit + 1, False), (limit + 1, True), (60_000_000, False)):
         body = b" " * size
         answer = post(
-            drydock, iter([body]) if chunked else body, f"{TARGET_PREFIX}.DescribeRepositories",
-            operation="DescribeRepositories")
+            drydock, iter([body]) if chunked else body, f"{TARGET_PREFIX}.{operation}", operation=operation)
         assert (answer.status, answer.code) == (413, "RequestEntityTooLargeException")
         assert answer.message == "The request body is larger than this request may have"
         assert ecr.describe_repositories()["repositories"] == []
 
 
 def test_many_values_are_refused(drydock):
-    answer = call(drydock, "DescribeRepositories", b'{"x": [' + b"1," * 5_000_000 + b"1]}")
+    answer = call(drydock, "PutImage", b'{"x": [' + b"1," * 5_000_000 + b"1]}")
     assert (answer.status, answer.code) == (400, "SerializationException")
 
 

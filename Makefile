@@ -23,7 +23,7 @@ help:
 	@echo "make clean         remove build/"
 
 build:
-	@$(SETUP) build
+	@$(SETUP) static
 	cmake --preset release
 	cmake --build --preset release --parallel
 

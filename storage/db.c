@@ -19,12 +19,14 @@ const char *db_sql(enum db_query query)
 
 /*
  * Connections are never shared between threads at the same time, so SQLite needs no mutex of its
- * own; its memory statistics would take a global lock on every allocation.
+ * own; its memory statistics would take a global lock on every allocation. Pages are
+ * allocated as they are needed, not twenty at once for each connection: 0.2 MiB of an idle server.
  */
 static void configure_once(void)
 {
 	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 	sqlite3_initialize();
 }
 

@@ -4,7 +4,7 @@
 #   tests/setup/install.sh SET...
 #
 #   build     compiler, CMake and the libraries Drydock is built on
-#   static    `build` and the sources a fully static program needs besides (the container image)
+#   static    `build` and the source that a statically linked program needs besides (the release build)
 #   test      what `make test` needs on top of `build`
 #   clients   the real clients that tests/clients drives; those that apt does not have are compiled (go_clients.sh)
 #   bench     what `make bench` compares Drydock with

@@ -114,6 +114,81 @@ bool timestamp_parse(struct slice text, int64_t *unix_ms)
 	return true;
 }
 
+/* "Z" or an offset of at most a day, in minutes. */
+static bool take_zone(struct slice *s, int *minutes)
+{
+	int sign, hour, minute;
+
+	*minutes = 0;
+	if (take_char(s, 'Z'))
+		return true;
+	sign = take_char(s, '+') ? 1 : -1;
+	if (sign < 0 && !take_char(s, '-'))
+		return false;
+	hour = take(s, 2);
+	if (hour < 0 || hour > 23 || !take_char(s, ':'))
+		return false;
+	minute = take(s, 2);
+	*minutes = sign * (hour * 60 + minute);
+	return minute >= 0 && minute <= 59;
+}
+
+/* "2026", "2026-01" and "2026-01-02" are their first moment; *s is what is behind them. */
+static bool take_partial_date(struct slice *s, int64_t *days)
+{
+	struct slice rest = *s;
+	int year = take(&rest, 4), month = 1;
+
+	if (take_date(s, days))
+		return true;
+	if (year < 1970)
+		return false;
+	if (take_char(&rest, '-')) {
+		month = take(&rest, 2);
+		if (month < 1 || month > 12)
+			return false;
+	}
+	*s = rest;
+	*days = days_of(year, month, 1);
+	return rest.len == 0;
+}
+
+/* "10:30" is without seconds, which take_time wants. */
+static bool take_short_time(struct slice *s, int64_t *ms)
+{
+	struct slice rest = *s;
+	int hour = take(&rest, 2), minute;
+
+	if (take_time(s, ms))
+		return true;
+	if (hour < 0 || hour > 23 || !take_char(&rest, ':'))
+		return false;
+	minute = take(&rest, 2);
+	*s = rest;
+	*ms = (hour * 60 + minute) * 60 * 1000LL;
+	return minute >= 0 && minute <= 59;
+}
+
+bool timestamp_parse_w3c(struct slice text, int64_t *unix_ms)
+{
+	unsigned long long seconds;
+	int64_t days, ms = 0;
+	int minutes = 0;
+
+	if (text.len != 4 && text.len <= 12 && slice_to_u64(text, &seconds)) {
+		*unix_ms = (int64_t)seconds * 1000;
+		return true;
+	}
+	if (!take_partial_date(&text, &days))
+		return false;
+	if (text.len &&
+	    (!take_char(&text, 'T') || !take_short_time(&text, &ms) ||
+		!take_zone(&text, &minutes) || text.len))
+		return false;
+	*unix_ms = days * DAY_SECONDS * 1000LL + ms - minutes * 60000LL;
+	return true;
+}
+
 struct slice timestamp_format(int64_t unix_ms, char text[TIMESTAMP_TEXT_MAX])
 {
 	int64_t seconds = unix_ms / 1000, of_day = seconds % DAY_SECONDS, year;

@@ -67,6 +67,43 @@ static void fractions(void **state)
 	assert_int_equal(ms, 123);
 }
 
+static void forms_of_w3c(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t unix_ms;
+	} good[] = {
+	    {"1970", 0},
+	    {"2026", 1767225600000},
+	    {"2026-02", 1769904000000},
+	    {"2026-02-03", 1770076800000},
+	    {"2026-02-03T04:05Z", 1770091500000},
+	    {"2026-02-03T04:05:06Z", 1770091506000},
+	    {"2026-02-03T04:05:06.75Z", 1770091506750},
+	    {"2026-02-03T04:05:06+02:30", 1770082506000},
+	    {"2026-02-03T04:05-01:00", 1770095100000},
+	    {"0", 0},
+	    {"1770091506", 1770091506000},
+	    {"999999999999", 999999999999000},
+	};
+	static const char *const bad[] = {"", "1969", "0000", "-1", "1e9", "1770091506.5",
+	    "9999999999999", "2026-", "2026-1", "2026-13", "2026-00", "2026-02-30", "2026-02-03T",
+	    "2026-02-03T04", "2026-02-03T04Z", "2026-02-03T04:05", "2026-02-03T04:60Z",
+	    "2026-02-03T24:00Z", "2026-02-03T04:05:06", "2026-02-03T04:05:06+0230",
+	    "2026-02-03T04:05:06+24:00", "2026-02-03T04:05:06Zx", "2026-02-03 04:05Z", "2026x",
+	    "2026-02x"};
+	int64_t ms;
+
+	for (size_t i = 0; i < COUNT(good); i++) {
+		if (!timestamp_parse_w3c(exact(*state, good[i].text), &ms))
+			fail_msg("'%s' was not taken", good[i].text);
+		assert_int_equal(ms, good[i].unix_ms);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (timestamp_parse_w3c(exact(*state, bad[i]), &ms))
+			fail_msg("'%s' was taken", bad[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -74,6 +111,7 @@ int main(void)
 	    cmocka_unit_test(every_day),
 	    arena_test(refuses),
 	    arena_test(fractions),
+	    arena_test(forms_of_w3c),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

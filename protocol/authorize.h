@@ -1,69 +1,93 @@
 /*
  * May this principal do this? IAM's evaluation for ECR (ecr-behaviour 6.1, 7; IAM User Guide "Policy
- * evaluation logic"): an explicit deny anywhere wins; within an account either an identity or a
- * repository (or registry) policy may allow; across accounts both sides must.
+ * evaluation logic", its table of resource-based policies and implicit denies, and "Cross-account policy
+ * evaluation logic").
  *
- * Pure; the caller brings the policies, parsed, and the facts of the request.
+ *	1. A Deny that applies, in any policy, refuses: the account's root too.
+ *	2. The root may do all in its own account.
+ *	3. In one account the repository's policy or the registry's (scope V2: a resource-based policy of all that
+ *	   is in the registry) is enough when it names the user, the role's session or everybody; when it names
+ *	   the role, a session policy must allow too; when it names the account it leaves the matter to the
+ *	   identity policies. Otherwise an identity policy must allow, and the session policy where there is one.
+ *	4. Across accounts a repository or registry policy must allow (naming the account is enough), and the
+ *	   caller's own side as in 3; the root's own side always does.
+ *	5. ecr:GetAuthorizationToken is allowed by identity policies alone.
+ *
+ * Pure; the caller brings the policies, parsed, and the facts of the request. Cost: each statement is looked
+ * at once; nothing backtracks.
+ *
+ *	struct authorize_request request = {.principal = &who, .action = slice_str("ecr:PutImage"), ...};
+ *	struct authorize_decision decision;
+ *
+ *	authorize(&request, arena, &decision);
+ *	if (!decision.allowed)
+ *		... authorize_sentence(&request, &decision, arena) ...
  */
 #ifndef DRYDOCK_PROTOCOL_AUTHORIZE_H
 #define DRYDOCK_PROTOCOL_AUTHORIZE_H
 
-#include "protocol/policy_document.h"
-
-enum principal_kind {
-	PRINCIPAL_ROOT, /* arn:aws:iam::ACCOUNT:root: all is allowed in its own account */
-	PRINCIPAL_USER,      /* arn:aws:iam::ACCOUNT:user/NAME */
-	PRINCIPAL_ROLE,      /* a session: arn:aws:sts::ACCOUNT:assumed-role/NAME/SESSION */
-
-};
-
-/* Who asks. Everything is borrowed for the call. */
-struct principal {
-	enum principal_kind kind;
-	struct slice arn;      /* as GetCallerIdentity tells it */
-	struct slice role_arn; /* of a session: arn:aws:iam::ACCOUNT:role/NAME; else absent */
-	struct slice account;
-	struct slice user_id; /* aws:userid */
-	const struct policy_document *const *identity; /* its own, its groups' and its role's */
-	size_t identity_count;
-	const struct policy_document *session; /* of AssumeRole's Policy: only narrows; NULL: none */
-};
-
-/* One key of the request's context, "aws:SourceIp"; keys compare in any case. */
-struct authorize_key {
-	struct slice name;
-	const struct slice *values;
-	size_t count; /* one unless the key has several values (aws:TagKeys) */
-};
+#include "protocol/policy_statement.h"
 
 struct authorize_request {
 	const struct principal *principal;
 	struct slice action;           /* "ecr:PutImage" */
 	struct slice resource;         /* an ARN, or "*" for what is the registry's */
 	struct slice resource_account; /* whose registry */
-	const struct policy_document *repository_policy; /* NULL: none, or no repository is meant */
-	const struct policy_document *registry_policy;   /* NULL: none */
-	const struct authorize_key *keys;
+	/* NULL: none, or no repository is meant. For sts:AssumeRole the role's trust policy. */
+	const struct policy_document *repository_policy;
+	const struct policy_document *registry_policy; /* NULL: none */
+	/* Trust policies: without their Allow (or their leaving it to the account) nothing is allowed. */
+	bool resource_must_allow;
+	/*
+	 * The context: aws:SourceIp, aws:SecureTransport, aws:CurrentTime, aws:PrincipalTag/KEY,
+	 * aws:ResourceTag/KEY, ... Where they are not among these, aws:PrincipalArn (of a session its role's),
+	 * aws:PrincipalAccount, aws:PrincipalType, aws:username, aws:userid, aws:ResourceAccount,
+	 * aws:PrincipalIsAWSService and aws:ViaAWSService are told from the principal and the resource.
+	 */
+	const struct policy_key *keys;
 	size_t key_count;
 };
 
-enum authorize_source { /* whose statement decided */
+enum authorize_source { /* whose policy */
 	AUTHORIZE_IDENTITY,
 	AUTHORIZE_SESSION,
 	AUTHORIZE_REPOSITORY,
 	AUTHORIZE_REGISTRY,
-	AUTHORIZE_ACCOUNT, /* the account's root, in its own account: no statement */
+	AUTHORIZE_ACCOUNT /* none: the account's root, in its own account */
 };
+
+/* A statement that was looked at. */
+struct authorize_step {
+	enum authorize_source source;
+	size_t policy;    /* index into identity, for AUTHORIZE_IDENTITY; else 0 */
+	size_t statement; /* index into the policy's */
+	const struct policy_statement *at;
+	struct statement_judgement judgement;
+};
+
+enum { AUTHORIZE_GROUNDS_MAX = 3 };
 
 struct authorize_decision {
 	bool allowed;
 	bool explicit_deny;
-	enum authorize_source source; /* of the deciding statement, or (implicit deny) what lacks an allow */
-	size_t policy;                         /* index into identity, for AUTHORIZE_IDENTITY */
-	const struct policy_statement *statement; /* NULL: none decided */
+	/* Whose statement decided; when it is refused without a Deny, whose Allow is missing. */
+	enum authorize_source source;
+	/* The Deny; or what allows it: the resource's side, the identity's, the session's. */
+	struct authorize_step grounds[AUTHORIZE_GROUNDS_MAX];
+	size_t ground_count;
 };
 
-void authorize(const struct authorize_request *request, struct authorize_decision *out);
+/* scratch: for variables of policies; what *out holds is borrowed from request, not from there. */
+void authorize(
+    const struct authorize_request *request, struct arena *scratch, struct authorize_decision *out);
+
+/* The same; *steps, in the arena, are all statements in the order in which they were looked at. */
+void authorize_traced(const struct authorize_request *request, struct arena *a,
+    struct authorize_decision *out, const struct authorize_step **steps, size_t *count);
+
+/* The value that a condition on this key would be held against; NULL: absent. In the arena. */
+const struct policy_key *authorize_key(
+    const struct authorize_request *request, struct slice name, struct arena *a);
 
 /*
  * ECR's sentence for a refusal: "User: ARN is not authorized to perform: ecr:X on resource: ARN because

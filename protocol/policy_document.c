@@ -3,13 +3,14 @@
 #include "protocol/json.h"
 #include "protocol/model.h"
 #include "protocol/names.h"
-#include "protocol/wildcard.h"
 
 enum { ACTION_MAX = 128 }; /* "ecr:" included */
 
 struct parser {
 	struct arena *arena;
 	const char **why;
+	enum policy_kind kind;
+	bool variables; /* they mean something: version 2012-10-17 */
 };
 
 static bool fault(struct parser *p, const char *why)
@@ -84,37 +85,48 @@ static bool unique_id_shaped(struct slice s)
 	return s.len >= 16 && s.len <= 128 && s.at[0] == 'A';
 }
 
-/* arn:PARTITION:iam::ACCOUNT:..., or sts */
-static bool arn_shaped(struct slice s)
+/* arn:PARTITION:iam::ACCOUNT:..., or sts; an account's id, or its root's ARN, sets out->account */
+static bool read_arn(struct slice s, struct policy_principal *out)
 {
 	struct slice arn = slice_cut(&s, ':'), partition = slice_cut(&s, ':');
 	struct slice service = slice_cut(&s, ':'), region = slice_cut(&s, ':');
 	struct slice account = slice_cut(&s, ':');
+	bool iam = slice_is(service, "iam");
 
+	if (iam && slice_is(s, "root")) {
+		out->type = POLICY_ACCOUNT;
+		out->account = account;
+	}
 	return slice_is(arn, "arn") && slice_starts(partition, slice_str("aws")) &&
-	    (slice_is(service, "iam") || slice_is(service, "sts")) && region.len == 0 &&
-	    account_id_valid(account) && s.len > 0;
+	    (iam || slice_is(service, "sts")) && region.len == 0 && account_id_valid(account) &&
+	    s.len > 0;
 }
 
-static bool principal_well_formed(enum policy_principal_type type, struct slice name)
+static bool read_principal(
+    enum policy_principal_type type, struct slice name, struct policy_principal *out)
 {
+	*out = (struct policy_principal){.type = type, .name = name};
 	if (type != POLICY_AWS)
 		return name.len > 0;
-	return slice_is(name, "*") || account_id_valid(name) || arn_shaped(name) ||
-	    unique_id_shaped(name);
+	if (slice_is(name, "*")) {
+		out->type = POLICY_EVERYBODY;
+		return true;
+	}
+	if (account_id_valid(name)) {
+		out->type = POLICY_ACCOUNT;
+		out->account = name;
+		return true;
+	}
+	return read_arn(name, out) || unique_id_shaped(name);
 }
 
 static bool add_principals(struct parser *p, enum policy_principal_type type,
     const struct slice *names, size_t count, struct policy_statement *s,
     struct policy_principal *list)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (!principal_well_formed(type, names[i]))
+	for (size_t i = 0; i < count; i++)
+		if (!read_principal(type, names[i], &list[s->principal_count++]))
 			return fault(p, "a principal has no form that one can have");
-		list[s->principal_count++] = (struct policy_principal){
-		    slice_is(names[i], "*") && type == POLICY_AWS ? POLICY_EVERYBODY : type,
-		    names[i]};
-	}
 	return true;
 }
 
@@ -146,7 +158,7 @@ static bool read_principals(struct parser *p, const cJSON *value, struct policy_
 	s->principals = list;
 	if (cJSON_IsString(value)) {
 		list[s->principal_count++] =
-		    (struct policy_principal){POLICY_EVERYBODY, slice_str("*")};
+		    (struct policy_principal){.type = POLICY_EVERYBODY, .name = slice_str("*")};
 		return true;
 	}
 	if (!check_members(p, value, names))
@@ -193,55 +205,76 @@ bool policy_action_known(struct slice action)
 	return false;
 }
 
+static bool all_of(struct slice s, const char *others)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.at[i];
+		bool plain =
+		    (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!plain && !strchr(others, c))
+			return false;
+	}
+	return s.len > 0;
+}
+
+/* "*", or SERVICE:NAME of any service, whose names are not known here */
+static bool action_shaped(struct slice action)
+{
+	struct slice service = slice_cut(&action, ':');
+
+	if (!action.len)
+		return slice_is(service, "*");
+	return all_of(service, "-*") && all_of(action, "*?");
+}
+
 static bool read_actions(struct parser *p, const cJSON *value, struct policy_statement *s)
 {
 	if (!read_strings(p, value, &s->actions, &s->action_count))
 		return false;
-	for (size_t i = 0; i < s->action_count; i++)
-		if (!policy_action_known(s->actions[i]))
+	for (size_t i = 0; i < s->action_count; i++) {
+		if (p->kind == POLICY_OF_REPOSITORY && !policy_action_known(s->actions[i]))
 			return fault(p, "an action is not one of Amazon ECR's");
-	return true;
-}
-
-/* ---- statements ---- */
-
-static bool scalar(const cJSON *value)
-{
-	return cJSON_IsString(value) || cJSON_IsNumber(value) || cJSON_IsBool(value);
-}
-
-/* {operator: {key: value or [value...]}} */
-static bool check_condition(struct parser *p, const cJSON *condition)
-{
-	const cJSON *operator, * key, *value;
-
-	if (!cJSON_IsObject(condition))
-		return fault(p, "a statement's Condition is not an object");
-	cJSON_ArrayForEach(operator, condition) {
-		if (!cJSON_IsObject(operator))
-			return fault(p, "an operator of a Condition is not an object");
-		cJSON_ArrayForEach(key, operator) {
-			if (!scalar(key) && !cJSON_IsArray(key))
-				return fault(
-				    p, "a key of a Condition has no value or list of values");
-			cJSON_ArrayForEach(value, key) {
-				if (!scalar(value))
-					return fault(
-					    p, "a value of a Condition is not a plain one");
-			}
-		}
+		if (!action_shaped(s->actions[i]))
+			return fault(p, "an action is neither \"*\" nor SERVICE:NAME");
 	}
 	return true;
 }
 
-static struct slice print(struct parser *p, const cJSON *value)
-{
-	char *text = cJSON_PrintUnformatted(value);
-	struct slice copy = arena_dup(p->arena, slice_str(text));
+/* ---- resources ---- */
 
-	cJSON_free(text);
-	return copy;
+/* "*", or an ARN with its six parts, wildcards in any. */
+static bool resource_shaped(struct slice s)
+{
+	size_t colons = 0;
+
+	if (slice_is(s, "*"))
+		return true;
+	for (size_t i = 0; i < s.len; i++)
+		colons += s.at[i] == ':';
+	return slice_starts(s, slice_str("arn:")) && colons >= 5;
 }
+
+static bool read_resources(struct parser *p, const cJSON *value, struct policy_statement *s)
+{
+	const struct slice *found = NULL;
+	struct policy_text *list;
+
+	if (!value)
+		return true;
+	if (!read_strings(p, value, &found, &s->resource_count))
+		return false;
+	list = arena_array(p->arena, s->resource_count, sizeof(*list));
+	s->resources = list;
+	for (size_t i = 0; i < s->resource_count; i++) {
+		list[i] = policy_text_of(found[i], p->variables);
+		if (p->kind == POLICY_OF_IDENTITY && !resource_shaped(found[i]))
+			return fault(p, "a resource is neither \"*\" nor an ARN");
+	}
+	return true;
+}
+
+/* ---- statements ---- */
 
 static bool read_effect(struct parser *p, const cJSON *statement, struct policy_statement *s)
 {
@@ -257,6 +290,23 @@ static bool read_effect(struct parser *p, const cJSON *statement, struct policy_
 	return true;
 }
 
+/* What a statement must and must not have depends on whose policy it is. */
+static bool elements_fit(
+    struct parser *p, const cJSON *principal, const cJSON *action, const cJSON *resource)
+{
+	if (!action)
+		return fault(p, "a statement has no Action");
+	if (p->kind == POLICY_OF_IDENTITY) {
+		if (principal)
+			return fault(p, "a statement of an identity's policy has a Principal");
+		return resource || fault(p, "a statement has no Resource");
+	}
+	if (!principal)
+		return fault(p, "a statement has no Principal");
+	return !resource || p->kind != POLICY_OF_TRUST ||
+	    fault(p, "a statement of a trust policy has a Resource");
+}
+
 static bool read_statement(struct parser *p, const cJSON *value, struct policy_statement *s)
 {
 	static const char *const names[] = {"Sid", "Effect", "Principal", "NotPrincipal", "Action",
@@ -270,17 +320,14 @@ static bool read_statement(struct parser *p, const cJSON *value, struct policy_s
 	    !pick(p, value, "Action", "NotAction", &action, &s->not_action) ||
 	    !pick(p, value, "Resource", "NotResource", &resource, &s->not_resource))
 		return false;
-	if (!principal || !action)
-		return fault(p, "a statement has no Principal or no Action");
-	if (!read_principals(p, principal, s) || !read_actions(p, action, s) ||
-	    (resource && !read_strings(p, resource, &s->resources, &s->resource_count)))
+	if (!elements_fit(p, principal, action, resource) ||
+	    (principal && !read_principals(p, principal, s)) || !read_actions(p, action, s) ||
+	    !read_resources(p, resource, s))
 		return false;
 	condition = json_member(value, "Condition");
-	if (condition && !check_condition(p, condition))
-		return false;
-	if (condition)
-		s->condition = print(p, condition);
-	return true;
+	return !condition ||
+	    policy_conditions_read(
+		condition, p->variables, p->arena, &s->conditions, &s->condition_count, p->why);
 }
 
 static bool read_version(struct parser *p, const cJSON *tree, struct policy_document *out)
@@ -294,6 +341,7 @@ static bool read_version(struct parser *p, const cJSON *tree, struct policy_docu
 	    (cJSON_IsString(version) && strcmp(version->valuestring, "2008-10-17") == 0))
 		return true;
 	out->version = slice_str("2012-10-17");
+	p->variables = true;
 	if (!cJSON_IsString(version) || strcmp(version->valuestring, "2012-10-17") != 0)
 		return fault(p, "Version is neither 2008-10-17 nor 2012-10-17");
 	return true;
@@ -321,10 +369,10 @@ static bool read_document(struct parser *p, const cJSON *tree, struct policy_doc
 	return true;
 }
 
-bool policy_document_parse(
-    struct slice text, struct arena *a, struct policy_document *out, const char **why)
+bool policy_document_parse(struct slice text, enum policy_kind kind, struct arena *a,
+    struct policy_document *out, const char **why)
 {
-	struct parser p = {a, why};
+	struct parser p = {.arena = a, .why = why, .kind = kind};
 	cJSON *tree = json_parse(text);
 	bool good;
 
@@ -332,61 +380,4 @@ bool policy_document_parse(
 	good = read_document(&p, tree, out);
 	cJSON_Delete(tree);
 	return good;
-}
-
-/* ---- looking at one ---- */
-
-static struct slice lower(struct slice s, char text[ACTION_MAX])
-{
-	size_t len = s.len < ACTION_MAX ? s.len : ACTION_MAX;
-
-	for (size_t i = 0; i < len; i++)
-		text[i] = s.at[i] >= 'A' && s.at[i] <= 'Z' ? (char)(s.at[i] + 32) : s.at[i];
-	return slice_of(text, len);
-}
-
-bool policy_statement_has_action(const struct policy_statement *s, struct slice action)
-{
-	char wanted[ACTION_MAX], pattern[ACTION_MAX];
-	bool found = false;
-
-	for (size_t i = 0; i < s->action_count && !found; i++)
-		found = wildcard_match(lower(s->actions[i], pattern), lower(action, wanted));
-	return found != s->not_action;
-}
-
-static bool is_meant(const struct policy_principal *p, struct slice principal, struct slice account)
-{
-	if (p->type == POLICY_EVERYBODY)
-		return true;
-	if (p->type != POLICY_AWS)
-		return false;
-	if (slice_eq(p->name, account) || slice_eq(p->name, principal))
-		return true;
-	/* arn:aws:iam::ACCOUNT:root stands for everybody of the account */
-	return slice_ends(p->name, slice_str(":root")) && p->name.len > account.len + 5 &&
-	    slice_eq(slice_of(p->name.at + p->name.len - 5 - account.len, account.len), account);
-}
-
-static bool statement_has_principal(
-    const struct policy_statement *s, struct slice principal, struct slice account)
-{
-	bool found = false;
-
-	for (size_t i = 0; i < s->principal_count && !found; i++)
-		found = is_meant(&s->principals[i], principal, account);
-	return found != s->not_principal;
-}
-
-bool policy_denies(const struct policy_document *policy, struct slice principal,
-    struct slice account, struct slice action)
-{
-	for (size_t i = 0; i < policy->count; i++) {
-		const struct policy_statement *s = &policy->statements[i];
-
-		if (!s->allow && !s->condition.at && policy_statement_has_action(s, action) &&
-		    statement_has_principal(s, principal, account))
-			return true;
-	}
-	return false;
 }

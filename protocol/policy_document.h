@@ -1,19 +1,27 @@
 /*
- * Repository and registry policies: their structure (ecr-behaviour 7; the IAM policy language,
- * resource-based).
+ * Policies in the IAM policy language, read once (ecr-behaviour 7; IAM User Guide, "JSON policy element
+ * reference").
  *
  * Known are the elements Version, Id, Statement and, within a statement, Sid, Effect, Principal or
- * NotPrincipal, Action or NotAction, Resource or NotResource, Condition. Actions must be ECR's.
- * Whether a principal exists cannot be known here: only its form is looked at. Pure, linear.
+ * NotPrincipal, Action or NotAction, Resource or NotResource, Condition. Whether a principal exists
+ * cannot be known here: only its form is looked at. Pure, linear.
  */
 #ifndef DRYDOCK_PROTOCOL_POLICY_DOCUMENT_H
 #define DRYDOCK_PROTOCOL_POLICY_DOCUMENT_H
 
-#include "protocol/arena.h"
+#include "protocol/policy_condition.h"
+
+enum policy_kind {
+	POLICY_OF_REPOSITORY, /* or of a registry: has principals, its actions must be ECR's */
+	POLICY_OF_IDENTITY, /* of a user, group, role or session: no principals, actions of any service; must name
+	                       resources, by ARN or "*" */
+	POLICY_OF_TRUST /* of a role, who may assume it: has principals, no resources */
+};
 
 enum policy_principal_type {
 	POLICY_EVERYBODY,
-	POLICY_AWS,
+	POLICY_ACCOUNT, /* by its id, or its root's ARN */
+	POLICY_AWS,     /* an ARN, or a unique id */
 	POLICY_SERVICE,
 	POLICY_FEDERATED,
 	POLICY_CANONICAL
@@ -21,7 +29,8 @@ enum policy_principal_type {
 
 struct policy_principal {
 	enum policy_principal_type type;
-	struct slice name; /* as written; "*" for everybody */
+	struct slice name;    /* as written; "*" for everybody */
+	struct slice account; /* of POLICY_ACCOUNT; else absent */
 };
 
 struct policy_statement {
@@ -32,9 +41,10 @@ struct policy_statement {
 	size_t principal_count;
 	const struct slice *actions; /* "ecr:...", with wildcards, any case; or "*" */
 	size_t action_count;
-	const struct slice *resources;
+	const struct policy_text *resources; /* none: whatever the policy belongs to */
 	size_t resource_count;
-	struct slice condition; /* its JSON; absent: none */
+	const struct policy_condition *conditions; /* all must be met */
+	size_t condition_count;
 };
 
 struct policy_document {
@@ -47,21 +57,11 @@ struct policy_document {
  * False: *why says in words of ours what is wrong (ECR answers one text for all of it). What *out
  * holds is in the arena and outlives text.
  */
-bool policy_document_parse(
-    struct slice text, struct arena *a, struct policy_document *out, const char **why);
+bool policy_document_parse(struct slice text, enum policy_kind kind, struct arena *a,
+    struct policy_document *out, const char **why);
 
 /* "ecr:" and an operation of the model or one of the permissions without one, in any case;
  * wildcards allowed. */
 bool policy_action_known(struct slice action);
-
-/* True when the action ("ecr:PutImage") is one that the statement is about. */
-bool policy_statement_has_action(const struct policy_statement *s, struct slice action);
-
-/*
- * True when an unconditional Deny keeps the principal (an ARN, and its account) from the action:
- * what SetRepositoryPolicy refuses to do to its own caller unless forced.
- */
-bool policy_denies(const struct policy_document *policy, struct slice principal,
-    struct slice account, struct slice action);
 
 #endif

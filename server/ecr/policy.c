@@ -1,14 +1,15 @@
 /* Repository and registry policies (ecr-behaviour 2.5, 7). */
 #include "server/ecr/ecr_internal.h"
 
-#include "protocol/policy_document.h"
+#include "protocol/authorize.h"
+#include "server/policy_keys.h"
 
 bool ecr_check_policy(struct call *c, struct slice text, struct policy_document *out,
     const char *member, const char *constraint)
 {
 	const char *why; /* ours alone: ECR has one text for all faults */
 
-	if (policy_document_parse(text, c->arena, out, &why))
+	if (policy_document_parse(text, POLICY_OF_REPOSITORY, c->arena, out, &why))
 		return true;
 	call_fail_parameter(c, member, constraint);
 	return false;
@@ -49,16 +50,45 @@ static enum http_step get_policy(struct call *c, enum document_kind kind, struct
 
 /* ---- of a repository ---- */
 
+/* The registry's policy as it is kept; NULL: it has none. */
+static const struct policy_document *registry_policy(struct call *c)
+{
+	struct document_key key = {c->account, c->region, DOCUMENT_REGISTRY_POLICY, slice_str("")};
+	struct policy_document *policy = arena_zalloc(c->arena, sizeof(*policy));
+	struct document found;
+	const char *why;
+
+	if (document_get(c->reader, &key, c->arena, &found) != ERR_NONE ||
+	    !policy_document_parse(found.text, POLICY_OF_REPOSITORY, c->arena, policy, &why))
+		return NULL;
+	return policy;
+}
+
 /* A policy that keeps its own caller from setting another is refused, unless forced. */
 static bool check_lock_out(struct call *c, const struct policy_document *policy)
 {
-	static const char refusal[] = "Invalid repository policy provided";
+	struct authorize_decision decision;
+	struct policy_keys keys;
+	struct principal who;
+	struct authorize_request request = {
+	    .principal = &who,
+	    .action = slice_str("ecr:SetRepositoryPolicy"),
+	    .resource = ecr_repository_arn(c, c->repository.name),
+	    .resource_account = c->account,
+	    .repository_policy = policy,
+	    .registry_policy = registry_policy(c),
+	};
 
 	if (json_bool(ecr_input(c), "force", false) ||
-	    !policy_denies(policy, c->principal, c->account, slice_str("ecr:SetRepositoryPolicy")))
+	    !principal_of_arn(c->principal, c->arena, &who))
 		return true;
-	call_fail_parameter(c, "PolicyText", refusal);
-	return false;
+	policy_keys_init(&keys, c, 0);
+	request.keys = keys.at;
+	request.key_count = keys.count;
+	authorize(&request, c->arena, &decision);
+	if (!decision.allowed)
+		call_fail_parameter(c, "PolicyText", "Invalid repository policy provided");
+	return decision.allowed;
 }
 
 enum http_step op_set_repository_policy(struct call *c)

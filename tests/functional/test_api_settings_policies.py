@@ -98,6 +98,9 @@ BAD_POLICIES = {
     "principal kind": statement(Principal={"Aws": "*"}), "principal form": statement(Principal={"AWS": "me"}),
     "nobody": statement(Principal={}), "statement element": statement(Actions="x"), "sid": statement(Sid=1),
     "condition": statement(Condition=[]), "condition value": statement(Condition={"StringEquals": {"a": {}}}),
+    "operator": statement(Condition={"StringSame": {"a": "b"}}),
+    "date": statement(Condition={"DateLessThan": {"aws:CurrentTime": "tomorrow"}}),
+    "range": statement(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/33"}}),
     "text statement": '{"Statement": "x"}',
 }
 
@@ -136,10 +139,19 @@ def test_policy_texts_have_a_length(unchecked_ecr, repository):
 LOCK_OUTS = (
     statement(Effect="Deny"), statement(Effect="Deny", Action="ecr:Set*"),
     statement(Effect="Deny", Principal={"AWS": ACCOUNT}),
-    statement(Effect="Deny", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, Action=["ecr:setrepositorypolicy"]))
+    statement(Effect="Deny", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, Action=["ecr:setrepositorypolicy"]),
+    statement(Effect="Deny", Condition={"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}),
+    statement(Effect="Deny", Condition={"DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"},
+                                        "NumericGreaterThan": {"aws:EpochTime": 1577836800},
+                                        "StringEquals": {"aws:RequestedRegion": "us-east-1",
+                                                         "aws:PrincipalAccount": ACCOUNT},
+                                        "StringLike": {"aws:UserAgent": "Boto3/*"}}),
+    json.dumps({"Statement": {"Effect": "Deny", "NotPrincipal": {"AWS": "123456789012"}, "NotAction": "ecr:PutImage"}}))
 NO_LOCK_OUTS = (
     statement(Effect="Deny", Action="ecr:PutImage"), statement(Effect="Deny", Principal={"AWS": "123456789012"}),
     statement(Effect="Deny", Condition={"Bool": {"aws:SecureTransport": "false"}}),
+    statement(Effect="Deny", Condition={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
+    statement(Effect="Deny", Resource="arn:aws:ecr:*:*:repository/another"),
     statement(Effect="Deny", Principal={"Service": "lambda.amazonaws.com"}))
 
 

@@ -28,8 +28,8 @@ static void variables(void **state)
 	static const struct {
 		const char *text, *plain;
 	} cases[] = {
-	    {"", ""},
 	    {"team/*", "team/*"},
+	    {"", ""},
 	    {"${aws:username}", "me"},
 	    {"x-${AWS:UserName}-${aws:username}/", "x-me-me/"},
 	    {"${*}${?}${$}{x}", "*?${x}"},

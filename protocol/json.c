@@ -164,7 +164,7 @@ static size_t scan_scalar(struct slice s)
 }
 
 /* True when text is JSON's tokens, its brackets balance, and it keeps within the bounds. */
-static bool scan(struct slice text)
+static bool scan(struct slice text, size_t values_max)
 {
 	size_t depth = 0, values = 0;
 
@@ -186,7 +186,7 @@ static bool scan(struct slice text)
 				return false;
 			values++;
 		}
-		if (values > JSON_VALUES_MAX)
+		if (values > values_max)
 			return false;
 		text = slice_skip(text, len);
 	}
@@ -195,9 +195,14 @@ static bool scan(struct slice text)
 
 cJSON *json_parse(struct slice text)
 {
+	return json_parse_up_to(text, JSON_VALUES_MAX);
+}
+
+cJSON *json_parse_up_to(struct slice text, size_t values_max)
+{
 	const char *end = NULL;
 
-	if (!text.at || !utf8_valid(text) || !scan(text))
+	if (!text.at || !utf8_valid(text) || !scan(text, values_max))
 		return NULL;
 	cJSON *value = cJSON_ParseWithLengthOpts(text.at, text.len, &end, false);
 	if (!value)

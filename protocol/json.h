@@ -24,6 +24,8 @@ enum { JSON_DEPTH_MAX = 64, JSON_VALUES_MAX = 128 * 1024 };
  * goes beyond the bounds above, or has a NUL in a string (as \u0000 too: C strings could not hold it).
  */
 cJSON *json_parse(struct slice text);
+/* The same with another bound on values, for texts that no client sends. */
+cJSON *json_parse_up_to(struct slice text, size_t values_max);
 /* True when text is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool utf8_valid(struct slice text);
 /* Characters (code points) in well-formed UTF-8. */

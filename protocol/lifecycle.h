@@ -12,15 +12,17 @@
  *
  * Images may come in any order and once each. What one keeps per image is fixed and small (about a
  * hundred bytes): neither tags nor texts are kept, as rules are matched when an image is added. Time is
- * n log n in the images and children. The same input gives the same outcome, whatever its order: images
- * of the same age are ordered by digest.
+ * n log n in the images and children, whatever the digests are. The same input gives the same outcome,
+ * whatever its order: of images of the same age the one with the lower digest counts as the older.
  *
  * Beyond the rules:
  * - an image that an index names goes only when every index that names it, and is in the repository,
- *   goes too (at the latest in the same run): otherwise it is LIFECYCLE_PROTECTED;
+ *   lets it go: otherwise it is LIFECYCLE_PROTECTED. To be expired, an image needs them all to be
+ *   expired in this run; to be archived, it needs each to be archived already, or to go in this run;
  * - an image with a subject that is in the repository is not selected by any rule: it goes when its
- *   subject goes, with the same action (LIFECYCLE_FOLLOWS). Its place in rankings is not counted.
- *   (ecr-behaviour 4.4: ours.)
+ *   subject goes, with the same action (LIFECYCLE_FOLLOWS), unless it is archived already and that
+ *   is the action. Its place in rankings is not counted (ecr-behaviour 4.4: ours);
+ * - images that name each other in a circle, which no digest can make but by a broken hash, stay.
  */
 #ifndef DRYDOCK_PROTOCOL_LIFECYCLE_H
 #define DRYDOCK_PROTOCOL_LIFECYCLE_H
@@ -39,27 +41,27 @@ struct lifecycle_image {
 	struct slice tags; /* each followed by a NUL; empty or absent: untagged */
 	enum lifecycle_status status;
 	int64_t pushed_ms;
-	int64_t pulled_ms;    /* lastRecordedPullTime */
-	int64_t archived_ms;  /* lastArchivedAt */
-	int64_t activated_ms; /* lastActivatedAt */
+	int64_t pulled_ms;     /* lastRecordedPullTime */
+	int64_t archived_ms;   /* lastArchivedAt */
+	int64_t activated_ms;  /* lastActivatedAt */
 	struct digest subject; /* DIGEST_NONE: none */
 };
 
-/* The policy is borrowed until lifecycle_free; at most 64 rules. */
+/* The policy is borrowed until lifecycle_free; at most LIFECYCLE_RULES_MAX rules. */
 struct lifecycle *lifecycle_new(const struct lifecycle_policy *policy, int64_t now_ms);
 void lifecycle_add(struct lifecycle *l, const struct lifecycle_image *image);
 /* Either may be unknown at that time, or stay so (then it has no effect). */
 void lifecycle_add_child(
     struct lifecycle *l, const struct digest *index, const struct digest *child);
-/* Once, after everything was added. */
+/* Once, after everything was added; nothing is added afterwards. */
 void lifecycle_decide(struct lifecycle *l);
 void lifecycle_free(struct lifecycle *l); /* NULL allowed */
 
 enum lifecycle_decision {
-	LIFECYCLE_KEPT,        /* no rule marked it, or another rule had claimed it */
-	LIFECYCLE_ACTED,       /* a rule's action applies to it */
-	LIFECYCLE_FOLLOWS,     /* its subject goes, so it goes with it: rule is its subject's */
-	LIFECYCLE_PROTECTED,   /* a rule's action would apply, but for an index that stays */
+	LIFECYCLE_KEPT,      /* no rule marked it, or another rule had claimed it */
+	LIFECYCLE_ACTED,     /* a rule's action applies to it */
+	LIFECYCLE_FOLLOWS,   /* its subject goes, so it goes with it: rule is its subject's */
+	LIFECYCLE_PROTECTED, /* it would go (as either above), but for an index that stays */
 };
 
 /* What was decided of one image, and all that an explanation needs. Bit n is policy->rules[n]. */
@@ -72,6 +74,8 @@ struct lifecycle_outcome {
 	uint64_t selected;            /* rules whose selection it is in */
 	uint64_t marked;              /* rules whose count or age condition it meets */
 	int claimed_by;               /* index of the first rule that selected it; -1: none */
+	struct digest subject;        /* when that is in the repository; DIGEST_NONE otherwise */
+	struct digest index;          /* PROTECTED: an index that keeps it; DIGEST_NONE otherwise */
 };
 
 /*

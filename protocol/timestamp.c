@@ -4,6 +4,8 @@
 
 enum { DAY_SECONDS = 86400, DAYS_0000_TO_1970 = 719468 };
 
+static const int64_t last_ms = 253402300799999; /* of the year 9999 */
+
 /* Days since 1970-01-01 of a civil date, and back: Howard Hinnant's algorithms, years from March. */
 static int64_t days_of(int64_t year, int month, int day)
 {
@@ -103,34 +105,37 @@ static bool take_time(struct slice *s, int64_t *ms)
 	return true;
 }
 
-bool timestamp_parse(struct slice text, int64_t *unix_ms)
+/* "Z", "+01:00", "-09:30": how much the time is ahead of UTC. */
+static bool take_offset(struct slice *s, int64_t *ms)
 {
-	int64_t days, ms;
+	int sign, hours, minutes;
 
-	if (!take_date(&text, &days) || !take_char(&text, 'T') || !take_time(&text, &ms) ||
-	    !slice_is(text, "Z"))
+	*ms = 0;
+	if (take_char(s, 'Z'))
+		return true;
+	sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
+	hours = sign ? take(s, 2) : -1;
+	if (hours < 0 || hours > 23 || !take_char(s, ':'))
 		return false;
-	*unix_ms = days * DAY_SECONDS * 1000LL + ms;
+	minutes = take(s, 2);
+	if (minutes < 0 || minutes > 59)
+		return false;
+	*ms = sign * (hours * 60 + minutes) * 60000LL;
 	return true;
 }
 
-/* "Z" or an offset of at most a day, in minutes. */
-static bool take_zone(struct slice *s, int *minutes)
+bool timestamp_parse(struct slice text, int64_t *unix_ms)
 {
-	int sign, hour, minute;
+	int64_t days, ms, ahead_ms;
 
-	*minutes = 0;
-	if (take_char(s, 'Z'))
-		return true;
-	sign = take_char(s, '+') ? 1 : -1;
-	if (sign < 0 && !take_char(s, '-'))
+	if (!take_date(&text, &days) || !take_char(&text, 'T') || !take_time(&text, &ms) ||
+	    !take_offset(&text, &ahead_ms) || text.len > 0)
 		return false;
-	hour = take(s, 2);
-	if (hour < 0 || hour > 23 || !take_char(s, ':'))
+	ms += days * DAY_SECONDS * 1000LL - ahead_ms;
+	if (ms < 0 || ms > last_ms)
 		return false;
-	minute = take(s, 2);
-	*minutes = sign * (hour * 60 + minute);
-	return minute >= 0 && minute <= 59;
+	*unix_ms = ms;
+	return true;
 }
 
 /* "2026", "2026-01" and "2026-01-02" are their first moment; *s is what is behind them. */
@@ -172,8 +177,7 @@ static bool take_short_time(struct slice *s, int64_t *ms)
 bool timestamp_parse_w3c(struct slice text, int64_t *unix_ms)
 {
 	unsigned long long seconds;
-	int64_t days, ms = 0;
-	int minutes = 0;
+	int64_t days, ms = 0, ahead_ms = 0;
 
 	if (text.len != 4 && text.len <= 12 && slice_to_u64(text, &seconds)) {
 		*unix_ms = (int64_t)seconds * 1000;
@@ -183,9 +187,9 @@ bool timestamp_parse_w3c(struct slice text, int64_t *unix_ms)
 		return false;
 	if (text.len &&
 	    (!take_char(&text, 'T') || !take_short_time(&text, &ms) ||
-		!take_zone(&text, &minutes) || text.len))
+		!take_offset(&text, &ahead_ms) || text.len))
 		return false;
-	*unix_ms = days * DAY_SECONDS * 1000LL + ms - minutes * 60000LL;
+	*unix_ms = days * DAY_SECONDS * 1000LL + ms - ahead_ms;
 	return true;
 }
 

@@ -1,4 +1,7 @@
-/* Times as text, RFC 3339 in UTC: "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.250Z". Pure. */
+/*
+ * Times as text, RFC 3339: "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.250Z", and read also
+ * "2026-01-01T01:00:00+01:00". Pure.
+ */
 #ifndef DRYDOCK_PROTOCOL_TIMESTAMP_H
 #define DRYDOCK_PROTOCOL_TIMESTAMP_H
 
@@ -8,7 +11,7 @@
 
 enum { TIMESTAMP_TEXT_MAX = 32 };
 
-/* Years 1970 to 9999; an offset other than Z is not read. False when text is not of that form. */
+/* Years 1970 to 9999 in UTC. False when text is not of that form. */
 bool timestamp_parse(struct slice text, int64_t *unix_ms);
 /*
  * W3C's forms of ISO 8601 (NOTE-datetime): a year, with a month, a day, and then hours and minutes, seconds, a

@@ -45,9 +45,10 @@ static void refuses(void **state)
 	    "2026-1-01T00:00:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
 	    "2026-02-29T00:00:00Z", "2026-04-31T00:00:00Z", "2026-01-00T00:00:00Z",
 	    "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z", "2026-01-01T00:00:60Z",
-	    "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+01:00", "2026-01-01T00:00:00ZZ",
-	    "2026-01-01 00:00:00Z", "1969-12-31T23:59:59Z", "2026-01-01t00:00:00Z",
-	    "2026-01-01T-1:00:00Z"};
+	    "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+0100", "2026-01-01T00:00:00+24:00",
+	    "2026-01-01T00:00:00+01:60", "2026-01-01T00:00:00+01:00Z", "1970-01-01T00:30:00+01:00",
+	    "9999-12-31T23:30:00-01:00", "2026-01-01T00:00:00ZZ", "2026-01-01 00:00:00Z",
+	    "1969-12-31T23:59:59Z", "2026-01-01t00:00:00Z", "2026-01-01T-1:00:00Z"};
 	int64_t ms = 5;
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -104,6 +105,16 @@ static void forms_of_w3c(void **state)
 			fail_msg("'%s' was taken", bad[i]);
 }
 
+static void offsets(void **state)
+{
+	int64_t ms;
+
+	assert_true(timestamp_parse(exact(*state, "1970-01-01T01:00:00+01:00"), &ms));
+	assert_int_equal(ms, 0);
+	assert_true(timestamp_parse(exact(*state, "2025-12-31T14:30:00.250-09:30"), &ms));
+	assert_int_equal(ms, 1767225600250);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +123,7 @@ int main(void)
 	    arena_test(refuses),
 	    arena_test(fractions),
 	    arena_test(forms_of_w3c),
+	    arena_test(offsets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

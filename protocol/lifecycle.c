@@ -24,7 +24,7 @@ struct node {
 	uint32_t subject;            /* NO_NODE: none here */
 	uint32_t index;              /* that keeps it */
 	uint32_t edges;              /* the first that starts here */
-	uint32_t indexes;            /* that name it */
+	uint32_t indexes;            /* that name it, as often as they do */
 	uint32_t expired, settled;   /* of those: go and are expired; go, or are archived */
 	uint8_t status, action, rule;
 	bool wanted; /* action and rule are known: a rule's action applies, or the subject's does */
@@ -243,25 +243,7 @@ static int compare_edges(const void *a, const void *b)
 {
 	const struct edge *one = a, *other = b;
 
-	if (one->from != other->from)
-		return one->from < other->from ? -1 : 1;
-	if (one->to != other->to)
-		return one->to < other->to ? -1 : 1;
-	return (int)one->refers - (int)other->refers;
-}
-
-/* By where they start, each once. */
-static void sort_edges(struct lifecycle *l)
-{
-	struct edge *edges = edges_of(l);
-	size_t kept = 0;
-
-	if (l->edges.count > 0)
-		qsort(edges, l->edges.count, sizeof(*edges), compare_edges);
-	for (size_t i = 0; i < l->edges.count; i++)
-		if (kept == 0 || compare_edges(&edges[kept - 1], &edges[i]) != 0)
-			edges[kept++] = edges[i];
-	l->edges.count = kept;
+	return (one->from > other->from) - (one->from < other->from);
 }
 
 static void relate(struct lifecycle *l)
@@ -285,7 +267,8 @@ static void relate(struct lifecycle *l)
 		nodes[i].selected = nodes[i].marked = 0;
 		edge_add(l, nodes[i].subject, (uint32_t)i, true);
 	}
-	sort_edges(l);
+	if (l->edges.count > 0)
+		qsort(l->edges.at, l->edges.count, sizeof(struct edge), compare_edges);
 }
 
 /* Tells each image where its edges start, and how many indexes name it. */

@@ -8,8 +8,8 @@
 #include "protocol/slice.h"
 
 /*
- * True when the pattern matches the whole text. Time is at most the product of the lengths,
- * whatever the pattern (no backtracking beyond the last star), and linear for patterns of one star.
+ * True when the pattern matches the whole text. Each piece between stars is searched for once, in what
+ * the one before it has left: the time is that of memmem over the text, whatever the pattern.
  */
 bool wildcard_match(struct slice pattern, struct slice text);
 

@@ -30,6 +30,13 @@ static const struct {
     {"[ab]", "a", false},
     {"*aab", "aaaab", true},
     {"Dev", "dev", false},
+    {"a*a", "a", false},
+    {"ab*b*", "ab", false},
+    {"*a*a*", "a", false},
+    {"*a**b*", "xaxbx", true},
+    {"**a", "ba", true},
+    {"a*bc*bc", "abc-bc", true},
+    {"a*bc*bc", "a-bc", false},
 };
 
 static void matches_whole_texts(void **state)

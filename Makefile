@@ -52,7 +52,8 @@ test-clients: build $(VENV)/ready
 
 bench: build
 	@$(SETUP) bench
-	cmake --build --preset release --parallel --target load
+	cmake --build --preset release --parallel --target load lifecycle_bench
+	build/lifecycle_bench
 	$(PYTHON) tests/bench/bench.py $(ARGS)
 
 lint: dev

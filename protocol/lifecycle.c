@@ -15,17 +15,21 @@
 
 enum { NO_NODE = UINT32_MAX, ROOM_AT_FIRST = 64 };
 
+/* One cache line. What is in keys is there by its place while images are added, as keys may move. */
 struct node {
 	int64_t id;
 	int64_t pushed_ms; /* ages and rankings */
 	uint64_t selected, marked;
-	const uint8_t *key;          /* of the digest, in keys; from lifecycle_decide on */
-	uint32_t key_at, subject_at; /* in keys; subject_at NO_NODE: none */
-	uint32_t subject;            /* NO_NODE: none here */
-	uint32_t index;              /* that keeps it */
-	uint32_t edges;              /* the first that starts here */
-	uint32_t indexes;            /* that name it, as often as they do */
-	uint32_t expired, settled;   /* of those: go and are expired; go, or are archived */
+	union {
+		uint32_t at;       /* in keys; from lifecycle_decide on: */
+		const uint8_t *is; /* the digest's key */
+	} key;
+	uint32_t subject; /* in keys; from lifecycle_decide on a node. NO_NODE: none (here) */
+	uint32_t index;   /* that keeps it; NO_NODE: none */
+	uint32_t edges;   /* the first that starts here */
+	/* Of the indexes that name it, each counted as often as it does: */
+	uint32_t unexpired; /* do not go and are not expired */
+	uint32_t unsettled; /* do not go and are not archived */
 	uint8_t status, action, rule;
 	bool wanted; /* action and rule are known: a rule's action applies, or the subject's does */
 	bool goes;
@@ -164,14 +168,13 @@ void lifecycle_add(struct lifecycle *l, const struct lifecycle_image *image)
 	*n = (struct node){
 	    .id = image->id,
 	    .pushed_ms = lifecycle_pushed_ms(image),
-	    .key_at = key_add(l, &image->digest),
-	    .subject_at = NO_NODE,
+	    .key.at = key_add(l, &image->digest),
 	    .subject = NO_NODE,
 	    .index = NO_NODE,
 	    .status = (uint8_t)image->status,
 	};
 	if (image->subject.algorithm != DIGEST_NONE)
-		n->subject_at = key_add(l, &image->subject);
+		n->subject = key_add(l, &image->subject);
 	for (size_t r = 0; r < l->policy->count; r++) {
 		if (!lifecycle_rule_selects(&l->policy->rules[r], image))
 			continue;
@@ -209,7 +212,7 @@ static int compare_nodes(const void *a, const void *b)
 {
 	const struct node *one = a, *other = b;
 
-	return key_cmp(one->key, other->key);
+	return key_cmp(one->key.is, other->key.is);
 }
 
 static void sort_nodes(struct lifecycle *l)
@@ -217,14 +220,14 @@ static void sort_nodes(struct lifecycle *l)
 	struct node *nodes = nodes_of(l);
 
 	for (size_t i = 0; i < l->nodes.count; i++)
-		nodes[i].key = key_at(l, nodes[i].key_at);
+		nodes[i].key.is = key_at(l, nodes[i].key.at);
 	if (l->nodes.count > 0)
 		qsort(nodes, l->nodes.count, sizeof(*nodes), compare_nodes);
 }
 
 static uint32_t node_find(const struct lifecycle *l, uint32_t at)
 {
-	struct node wanted = {.key = key_at(l, at)};
+	struct node wanted = {.key.is = key_at(l, at)};
 	const struct node *found = l->nodes.count == 0
 	    ? NULL
 	    : bsearch(&wanted, l->nodes.at, l->nodes.count, sizeof(wanted), compare_nodes);
@@ -260,8 +263,8 @@ static void relate(struct lifecycle *l)
 	}
 	list_release(&l->named);
 	for (size_t i = 0; i < l->nodes.count; i++) {
-		if (nodes[i].subject_at != NO_NODE)
-			nodes[i].subject = node_find(l, nodes[i].subject_at);
+		if (nodes[i].subject != NO_NODE)
+			nodes[i].subject = node_find(l, nodes[i].subject);
 		if (nodes[i].subject == NO_NODE)
 			continue;
 		nodes[i].selected = nodes[i].marked = 0;
@@ -283,8 +286,8 @@ static void count_edges(struct lifecycle *l)
 		for (; e < l->edges.count && edges[e].from == i; e++) {
 			if (edges[e].refers)
 				continue;
-			nodes[edges[e].to].indexes++;
-			nodes[edges[e].to].settled += nodes[i].status == LIFECYCLE_ARCHIVED;
+			nodes[edges[e].to].unexpired++;
+			nodes[edges[e].to].unsettled += nodes[i].status != LIFECYCLE_ARCHIVED;
 		}
 	}
 }
@@ -363,7 +366,7 @@ static void want_by_rule(const struct lifecycle *l, struct node *n)
 
 static bool is_free(const struct node *n)
 {
-	return (n->action == LIFECYCLE_EXPIRE ? n->expired : n->settled) == n->indexes;
+	return (n->action == LIFECYCLE_EXPIRE ? n->unexpired : n->unsettled) == 0;
 }
 
 /* Puts an image that nothing holds any more on the stack, once. */
@@ -381,8 +384,8 @@ static void let_go(struct lifecycle *l, uint32_t node, uint32_t *stack, size_t *
 static void pass_on(const struct node *from, struct node *to, bool refers)
 {
 	if (!refers) {
-		to->expired += from->action == LIFECYCLE_EXPIRE;
-		to->settled += from->status != LIFECYCLE_ARCHIVED;
+		to->unexpired -= from->action == LIFECYCLE_EXPIRE;
+		to->unsettled -= from->status != LIFECYCLE_ARCHIVED;
 	} else if (from->action == LIFECYCLE_EXPIRE || to->status != LIFECYCLE_ARCHIVED) {
 		to->wanted = true;
 		to->action = from->action;
@@ -575,7 +578,7 @@ static void read_digest(const struct lifecycle *l, uint32_t node, struct digest 
 {
 	*out = (struct digest){.algorithm = DIGEST_NONE};
 	if (node != NO_NODE)
-		key_read(nodes_of(l)[node].key, out);
+		key_read(nodes_of(l)[node].key.is, out);
 }
 
 void lifecycle_outcome(const struct lifecycle *l, size_t at, struct lifecycle_outcome *out)

@@ -8,7 +8,7 @@
 #include "protocol/buf.h"
 #include "protocol/lifecycle.h"
 
-enum { CASES = 40000, IMAGES_MAX = 48, TAGS_MAX = 4, CHILDREN_MAX = 4 };
+enum { CASES = 30000, IMAGES_MAX = 48, TAGS_MAX = 4, CHILDREN_MAX = 4 };
 
 static const int64_t now_ms = 1767225600000, day_ms = 86400000;
 

@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include "protocol/buf.h"
 #include "protocol/lifecycle_policy.h"
 
 #define DAYS "\"countType\":\"sinceImagePushed\",\"countUnit\":\"days\",\"countNumber\":14"
@@ -110,6 +111,62 @@ static void fewer_rules_when_told(void **state)
 	    why, "array is too long: must have at most 1 elements but instance has 2 elements");
 }
 
+enum { TEXT_MAX = 30720 };
+
+/* As long as ECR takes one, with as many rules: n log n, and nothing cut off. */
+static void the_longest(void **state)
+{
+	struct lifecycle_policy p;
+	struct slice why = {NULL, 0};
+	struct buf b;
+
+	buf_init(&b, *state, TEXT_MAX, TEXT_MAX);
+	buf_puts(&b, "{\"rules\":[");
+	for (int i = LIFECYCLE_RULES_MAX; i > 0; i--) {
+		buf_printf(&b,
+		    "%s{\"rulePriority\":%d,\"selection\":{\"tagStatus\":\"tagged\"," DAYS
+		    ",\"tagPatternList\":[\"%d*",
+		    i < LIFECYCLE_RULES_MAX ? "," : "", i, i);
+		for (int k = 0; k < 400; k++)
+			buf_putc(&b, 'a');
+		buf_puts(&b, "*\"]}," EXPIRE "}");
+	}
+	buf_puts(&b, "]}");
+	while (b.len < TEXT_MAX)
+		buf_putc(&b, ' ');
+	assert_false(b.overflow);
+	assert_true(lifecycle_policy_parse(
+	    exactly(*state, b.at, b.len), LIFECYCLE_RULES_MAX, *state, &p, &why));
+	assert_int_equal(p.count, LIFECYCLE_RULES_MAX);
+	for (size_t i = 0; i < p.count; i++) {
+		assert_int_equal(p.rules[i].priority, i + 1);
+		assert_int_equal(p.rules[i].matches[0].len, 403 + (i + 1 >= 10));
+	}
+}
+
+/* Brackets all the way, alone and where a value is looked at. */
+static void deep_nesting(void **state)
+{
+	static const char *const before[] = {"", "{\"rules\":", "{\"rules\":[{\"action\":",
+	    "{\"rules\":[{\"rulePriority\":1,\"action\":{\"type\":\"expire\"},\"selection\":"};
+
+	for (size_t i = 0; i < COUNT(before); i++) {
+		for (int k = 0; k < 2; k++) {
+			struct lifecycle_policy p;
+			struct slice why = {NULL, 0};
+			struct buf b;
+
+			buf_init(&b, *state, TEXT_MAX, TEXT_MAX);
+			buf_puts(&b, before[i]);
+			while (b.len + 5 <= TEXT_MAX)
+				buf_puts(&b, k ? "[" : "{\"a\":");
+			assert_false(lifecycle_policy_parse(
+			    buf_slice(&b), LIFECYCLE_RULES_MAX, *state, &p, &why));
+			assert_slice(why, "Could not map policyString into LifecyclePolicy.");
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +174,8 @@ int main(void)
 	    arena_test(sorts_by_priority),
 	    arena_test(refuses),
 	    arena_test(fewer_rules_when_told),
+	    arena_test(the_longest),
+	    arena_test(deep_nesting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,36 @@ static void extremes(void **state)
 	assert_true(is_due(LIFECYCLE_SINCE_PUSHED, 1, &pushed));
 }
 
+/*
+ * All that a policy can hold against all that an image can: each entry fits only the last tag, and each
+ * other one nearly. It must end within a second or so, sanitizers and all.
+ */
+static void hostile_patterns(void **state)
+{
+	enum { PATTERNS = 220, TAGS = 1000, TAG = 128 };
+	struct slice *matches = arena_array(*state, PATTERNS, sizeof(*matches));
+	struct lifecycle_rule rule = patterns(matches, PATTERNS);
+	char *tags = arena_alloc(*state, TAGS * (TAG + 1));
+	struct lifecycle_image image = {.tags = {tags, TAGS * (TAG + 1)}};
+
+	memset(tags, 'a', image.tags.len);
+	for (size_t i = 0; i < TAGS; i++)
+		tags[i * (TAG + 1) + TAG] = '\0';
+	tags[image.tags.len - 2] = 'c';
+	for (size_t i = 0; i < PATTERNS; i++) {
+		char *text = arena_alloc(*state, TAG);
+
+		memset(text, 'a', TAG);
+		text[0] = text[10] = text[20] = '*';
+		text[40 + i % 80] = 'c';
+		text[41 + i % 80] = '*';
+		matches[i] = slice_of(text, 42 + i % 80);
+	}
+	assert_true(lifecycle_rule_selects(&rule, &image));
+	tags[image.tags.len - 2] = 'a';
+	assert_false(lifecycle_rule_selects(&rule, &image));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +168,7 @@ int main(void)
 	    cmocka_unit_test(strictly_more),
 	    cmocka_unit_test(restored_and_pulled),
 	    cmocka_unit_test(extremes),
+	    arena_test(hostile_patterns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,7 @@ struct store {
 	_Atomic int checkpoint;      /* enum checkpoint_state */
 	_Atomic uint64_t generation; /* of the content: a reset begins a new one */
 	_Atomic uint64_t pulls[PULL_SLOTS]; /* image pulls noted lately (image_note_pull) */
+	int64_t tick_ms; /* how often the schedule is looked at; constant once the writer runs */
 };
 
 struct store_reader {

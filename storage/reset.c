@@ -4,6 +4,7 @@
 #include "storage/archive_due.h"
 #include "storage/core.h"
 #include "storage/meta.h"
+#include "storage/schedule.h"
 
 #include <stdlib.h>
 
@@ -93,7 +94,7 @@ static void move_settle(struct store *store, struct store_job *job)
 	if (job->error.code != ERR_NONE)
 		return;
 	clock_set_offset_ms(&store->clock, ((struct clock_move *)job)->offset_ms);
-	uploads_expire(store); /* and what else became due */
+	schedule_tend(store);
 }
 
 void clock_move_submit(struct store *store, struct clock_move *move)

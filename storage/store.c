@@ -4,6 +4,7 @@
 #include "storage/core.h"
 #include "storage/meta.h"
 #include "storage/recovery.h"
+#include "storage/schedule.h"
 #include "storage/schema.h"
 
 #include <errno.h>
@@ -139,6 +140,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 		abort();
 	store->ephemeral = options->ephemeral;
 	store->quotas = options->quotas;
+	store->tick_ms = SCHEDULE_TICK_MS;
 	pthread_mutex_init(&store->count_lock, NULL);
 	pthread_cond_init(&store->count_zero, NULL);
 	upload_table_init(&store->uploads);

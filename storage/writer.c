@@ -1,5 +1,5 @@
-#include "storage/archive_due.h"
 #include "storage/core.h"
+#include "storage/schedule.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -7,7 +7,6 @@
 enum {
 	BATCH_JOBS_MAX = 256,
 	BATCH_BYTES_MAX = 1024 * 1024, /* well within the writer's page cache */
-	IDLE_TICK_S = 60,
 };
 
 void job_fail(struct store_job *job, enum error_code code, const char *format, ...)
@@ -49,9 +48,8 @@ void writer_submit(struct writer *w, struct store_job *job)
  * none. */
 static bool take(struct writer *w, struct job_list *jobs)
 {
-	struct timespec tick;
-	clock_gettime(CLOCK_MONOTONIC, &tick);
-	tick.tv_sec += IDLE_TICK_S;
+	struct timespec tick = {
+	    .tv_sec = w->tick_ms / 1000, .tv_nsec = w->tick_ms % 1000 * 1000000};
 	int waited = 0;
 	pthread_mutex_lock(&w->lock);
 	while (!w->waiting.first && !w->stop && waited == 0) {
@@ -179,26 +177,35 @@ static void hand_on(struct writer *w, struct job_list *ran)
 		flusher_submit(&w->store->flusher, &flush);
 }
 
-/* What is due by the clock. */
-static void tend(struct store *store)
+static int64_t monotonic_ms(void)
 {
-	uploads_expire(store);
-	archive_tend(store);
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void tick(struct writer *w)
+{
+	int64_t now_ms = monotonic_ms();
+	if (now_ms < w->tick_ms)
+		return;
+	schedule_tend(w->store);
+	w->tick_ms = now_ms + w->store->tick_ms;
 }
 
 static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
 	struct job_list jobs;
+	w->tick_ms = monotonic_ms() + w->store->tick_ms;
 	while (take(w, &jobs)) {
-		if (!jobs.first && !atomic_load(&w->store->closing))
-			tend(w->store);
 		while (jobs.first) {
 			struct job_list ran = {NULL, NULL};
 			transact(w, &jobs, &ran);
 			hand_on(w, &ran);
 			store_tend_log(w->store);
 		}
+		tick(w);
 	}
 	return NULL;
 }

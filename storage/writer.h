@@ -26,6 +26,7 @@ struct writer {
 	/* the writer thread's own */
 	struct job_list parked; /* image_puts whose blobs are being flushed */
 	int log_frames;         /* the log's length after the last commit */
+	int64_t tick_ms;        /* when to look at the schedule next, on the monotonic clock */
 };
 
 /* The transaction as a running job sees it. */

@@ -1,0 +1,12 @@
+#include "storage/schedule.h"
+
+#include "storage/archive_due.h"
+#include "storage/core.h"
+
+void schedule_tend(struct store *store)
+{
+	if (atomic_load(&store->closing))
+		return;
+	uploads_expire(store);
+	archive_tend(store);
+}

@@ -141,6 +141,9 @@
 	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?6 AND i.digest >= ?2 UNION ALL " SQL_OF_IMAGE \
 	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?7 AND i.digest >= ?2 UNION ALL " SQL_OF_IMAGE \
 	    "image i WHERE i.repository_id = ?1 AND i.tagged = ?8 AND i.digest >= ?2 ORDER BY 2")             \
+	X(IMAGE_EACH,                                                                                         \
+	    "SELECT id, digest, tagged, pushed_ms, pulled_ms, archived_ms, activated_ms, subject, tags "      \
+	    "FROM image WHERE repository_id = ?1")                                                            \
 	X(IMAGE_SIZE,                                                                                         \
 	    "SELECT size_bytes FROM image WHERE repository_id = ?1 AND " SQL_ALL_PLACES                       \
 	    " AND digest = ?2")                                                                               \
@@ -231,6 +234,7 @@
 	    "AND image_id = ?3")                                                                              \
 	X(CHILD_ADD,                                                                                          \
 	    "INSERT OR IGNORE INTO image_child(repository_id, child, parent) VALUES(?1, ?2, ?3)")             \
+	X(CHILD_EACH, "SELECT parent, child FROM image_child WHERE repository_id = ?1")                       \
 	X(CHILD_PARENTS,                                                                                      \
 	    "SELECT parent FROM image_child WHERE repository_id = ?1 AND "                                    \
 	    "child = ?2 ORDER BY parent")                                                                     \

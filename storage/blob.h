@@ -23,13 +23,34 @@ struct blob {
 	uint64_t size;
 	struct slice data; /* inline content in the arena, absent when in a file or not asked for */
 	int fd;            /* open file of large content, the caller closes; -1 otherwise */
+	bool fading;       /* of blob_stat: see blob_renew */
 };
 
-/* Size only. ERR_REPOSITORY_NOT_FOUND, ERR_BLOB_UNKNOWN. */
+/*
+ * Size only. ERR_REPOSITORY_NOT_FOUND, ERR_BLOB_UNKNOWN.
+ *
+ * Who tells a client that a blob is there promises that it stays for a while: the client will not upload it,
+ * and name it in a manifest. When *out is fading that promise cannot be given yet: have it renewed, and
+ * look again.
+ */
 enum error_code blob_stat(struct store_reader *reader, const struct repository_key *key,
     const struct digest *digest, struct blob *out);
 /* With its content. ERR_REPOSITORY_NOT_FOUND, ERR_BLOB_UNKNOWN, ERR_STORAGE_FAILED. */
 enum error_code blob_open(struct store_reader *reader, const struct repository_key *key,
     const struct digest *digest, struct arena *a, struct blob *out);
+
+/*
+ * Blobs that fade (no image of the repository holds them, and part of the grace time since anyone last relied
+ * on them is over) begin their grace time anew. When this is done, what blob_stat finds is not collected
+ * before at least seven eighths of the grace time have passed; what the collector was quicker with, it does
+ * not find. Never an error but ERR_STORAGE_*.
+ */
+struct blob_renew {
+	struct store_job job;
+	struct repository_key key;
+	const struct digest *digests;
+	size_t count;
+};
+void blob_renew_submit(struct store *store, struct blob_renew *renew);
 
 #endif

@@ -29,8 +29,8 @@ bool blob_drop_rows(struct db *db, const struct digest *digest)
 	if (step != SQLITE_ROW)
 		return step == SQLITE_DONE;
 	bool dropped = true;
-	static const enum db_query of_id[] = {Q_BLOB_UNLINK_ALL, Q_CONTENT_DROP};
-	for (size_t i = 0; i < 2 && dropped; i++) {
+	static const enum db_query of_id[] = {Q_BLOB_UNLINK_ALL, Q_STRAY_DROP_ALL, Q_CONTENT_DROP};
+	for (size_t i = 0; i < 3 && dropped; i++) {
 		q = db_query(db, of_id[i]);
 		bind_int(q, 1, id);
 		dropped = db_exec(db, q);
@@ -46,6 +46,8 @@ static void flush_run(struct store_tx *tx, struct store_job *job)
 	if (flush->generation != atomic_load(&tx->store->generation))
 		return; /* content of before a reset: a blob of this name is another now */
 	if (flush->failed) {
+		tx->last =
+		    true; /* the jobs after it could make the file that its settling removes */
 		if (!blob_drop_rows(tx->db, &flush->digest))
 			tx_fail(tx, job);
 		return;

@@ -2,6 +2,7 @@
 
 #include "storage/document.h"
 #include "storage/rows.h"
+#include "storage/stray.h"
 
 bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key)
 {
@@ -63,12 +64,7 @@ static void mount_run(struct store_tx *tx, struct store_job *job)
 	q = db_query(tx->db, Q_BLOB_LINK);
 	bind_int(q, 1, blob_id);
 	bind_int(q, 2, to);
-	if (!tx_exec(tx, job, q))
-		return;
-	q = db_query(tx->db, Q_BLOB_TOUCH);
-	bind_digest(q, 1, &mount->digest);
-	bind_int(q, 2, clock_now_ms(&tx->store->clock));
-	mount->mounted = tx_exec(tx, job, q);
+	mount->mounted = tx_exec(tx, job, q) && stray_note(tx, job, blob_id, to);
 }
 
 void blob_mount_submit(struct store *store, struct blob_mount *mount)

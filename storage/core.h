@@ -39,6 +39,10 @@ struct store {
 	_Atomic uint64_t generation; /* of the content: a reset begins a new one */
 	_Atomic uint64_t pulls[PULL_SLOTS]; /* image pulls noted lately (image_note_pull) */
 	int64_t tick_ms; /* how often the schedule is looked at; constant once the writer runs */
+	struct gc_settings gc;
+	int64_t collected_ms;  /* when the last collection ended; the writer's */
+	bool collecting;       /* one runs that nobody asked for; the writer's */
+	atomic_bool sweep_due; /* files without a row may be there: after a crash */
 };
 
 struct store_reader {
@@ -54,8 +58,8 @@ void store_job_free(struct store_job *job);
 enum error_code error_of_errno(int failure);
 /* Unlinks an upload's file on a worker: many megabytes take their time. */
 void upload_file_remove(struct store *store, const uint8_t id[16]);
-/* Forgets sessions nobody has touched for a day. */
-void uploads_expire(struct store *store);
+/* Forgets sessions nobody has touched for a day; how many. */
+size_t uploads_expire(struct store *store);
 
 /*
  * From the writer after a commit, to keep the log short: a short one is written over and over in

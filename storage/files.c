@@ -265,12 +265,59 @@ void files_each_upload(struct files *f, void (*each)(void *arg, const uint8_t id
 		closedir(folder);
 }
 
+/* The digest that a file's name in blobs/ stands for; DIGEST_NONE: it stands for none. */
+static struct digest name_digest(enum digest_algorithm algorithm, const char *name)
+{
+	struct digest digest;
+	char text[DIGEST_TEXT_MAX];
+	int len = snprintf(
+	    text, sizeof(text), "%s:%s", algorithm == DIGEST_SHA512 ? "sha512" : "sha256", name);
+	if (len < 0 || (size_t)len >= sizeof(text) ||
+	    digest_parse(slice_of(text, (size_t)len), &digest) != DIGEST_OK)
+		memset(&digest, 0, sizeof(digest));
+	return digest;
+}
+
+void files_each_blob(struct files *f, enum digest_algorithm algorithm, uint8_t first,
+    void (*each)(void *arg, const char *name, const struct digest *digest), void *arg)
+{
+	char path[FILE_NAME_MAX];
+	snprintf(path, sizeof(path), "blobs/%s/%02x",
+	    algorithm == DIGEST_SHA512 ? "sha512" : "sha256", first);
+	DIR *folder = open_folder(f, path);
+	for (struct dirent *entry; folder && (entry = readdir(folder));) {
+		struct digest digest = name_digest(algorithm, entry->d_name);
+		if (digest.algorithm != DIGEST_NONE && digest.raw[0] != first)
+			memset(&digest, 0, sizeof(digest));
+		if (entry->d_name[0] != '.')
+			each(arg, entry->d_name, &digest);
+	}
+	if (folder)
+		closedir(folder);
+}
+
+/* A process of the same number may have left something under the same name. */
 static int set_aside(struct files *f, const char *name)
 {
+	enum { TRIES = 1000 };
 	char to[FILE_NAME_MAX];
-	unsigned number = atomic_fetch_add(&f->aside, 1);
-	snprintf(to, sizeof(to), "aside/%ld-%u", (long)getpid(), number);
-	return renameat(f->folder, name, f->folder, to) == 0 || errno == ENOENT ? 0 : errno;
+	int failure = 0;
+	for (int i = 0; i < TRIES; i++) {
+		unsigned number = atomic_fetch_add(&f->aside, 1);
+		snprintf(to, sizeof(to), "aside/%ld-%u", (long)getpid(), number);
+		failure = renameat(f->folder, name, f->folder, to) == 0 ? 0 : errno;
+		if (failure != EEXIST && failure != ENOTEMPTY && failure != EISDIR &&
+		    failure != ENOTDIR)
+			break;
+	}
+	return failure == ENOENT ? 0 : failure;
+}
+
+int files_set_blob_aside(struct files *f, const struct digest *digest)
+{
+	char name[FILE_NAME_MAX];
+	files_blob_name(digest, name);
+	return set_aside(f, name);
 }
 
 int files_clear(struct files *f)

@@ -49,6 +49,14 @@ int files_flush_blob(struct files *f, const struct digest *digest);
 /* Hashes a whole file. */
 int files_hash(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out);
 void files_remove(struct files *f, const char *name);
+/* Takes a blob's file out of blobs/, to be removed at leisure. 0 also when there is none. */
+int files_set_blob_aside(struct files *f, const struct digest *digest);
+/*
+ * Calls back for every blob's file in the folder of those whose digests begin with a byte. Calling with what is in
+ * the folder otherwise: name without a digest (DIGEST_NONE).
+ */
+void files_each_blob(struct files *f, enum digest_algorithm algorithm, uint8_t first,
+    void (*each)(void *arg, const char *name, const struct digest *digest), void *arg);
 /* Calls back for every upload's file. */
 void files_each_upload(struct files *f, void (*each)(void *arg, const uint8_t id[16]), void *arg);
 

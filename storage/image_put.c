@@ -11,6 +11,7 @@
 #include "protocol/wildcard.h"
 #include "storage/push_effects.h"
 #include "storage/rows.h"
+#include "storage/stray.h"
 
 enum {
 	MISSING_NAMED_BYTES =
@@ -315,17 +316,26 @@ static bool add_image(struct put_state *s)
 	    image_count_add(s->tx, &s->put->job, s->repository_id, 1);
 }
 
-static bool add_references(struct put_state *s)
+/* Config and layers; from now on they are held. */
+static bool add_blobs(struct put_state *s)
 {
-	const struct manifest *m = s->put->parsed;
 	for (size_t i = 0; i < s->blob_count; i++) {
 		sqlite3_stmt *q = db_query(s->tx->db, Q_IMAGE_BLOB_ADD);
 		bind_int(q, 1, s->blobs[i]);
 		bind_int(q, 2, s->repository_id);
 		bind_int(q, 3, s->row.id);
-		if (!tx_exec(s->tx, &s->put->job, q))
+		if (!tx_exec(s->tx, &s->put->job, q) ||
+		    !stray_clear(s->tx, &s->put->job, s->blobs[i], s->repository_id))
 			return false;
 	}
+	return true;
+}
+
+static bool add_references(struct put_state *s)
+{
+	const struct manifest *m = s->put->parsed;
+	if (!add_blobs(s))
+		return false;
 	for (size_t i = 0; i < m->child_count; i++) {
 		sqlite3_stmt *q = db_query(s->tx->db, Q_CHILD_ADD);
 		bind_int(q, 1, s->repository_id);
@@ -396,11 +406,39 @@ static bool restore_image(struct put_state *s)
 		s->tx, &s->put->job, &s->row, IMAGE_ACTIVE, clock_now_ms(&s->tx->store->clock));
 }
 
+/* Whether the blobs that the image's row lists are those found now. */
+static bool same_blobs(struct put_state *s)
+{
+	sqlite3_stmt *q = db_query(s->tx->db, Q_MANIFEST_BLOBS);
+	bind_int(q, 1, s->row.id);
+	int step = db_step(s->tx->db, q);
+	bool same = step == SQLITE_ROW &&
+	    slice_eq(column_slice(q, 0),
+		slice_of((const char *)s->blobs, s->blob_count * sizeof(*s->blobs)));
+	db_done(q);
+	if (step != SQLITE_ROW)
+		tx_fail(s->tx, &s->put->job);
+	return same;
+}
+
+/* An image that had lost a blob (`drydock check --repair` drops broken ones) is pushed again, and whole. */
+static bool mend_image(struct put_state *s)
+{
+	if (s->put->parsed->kind == MANIFEST_INDEX || same_blobs(s))
+		return true;
+	if (s->put->job.error.code != ERR_NONE)
+		return false;
+	sqlite3_stmt *q = db_query(s->tx->db, Q_MANIFEST_SET_BLOBS);
+	bind_int(q, 1, s->row.id);
+	bind_blob(q, 2, s->blobs, s->blob_count * sizeof(*s->blobs));
+	return tx_exec(s->tx, &s->put->job, q) && add_blobs(s);
+}
+
 static bool write_image(struct put_state *s)
 {
 	if (!s->exists)
 		return write_new_image(s);
-	return restore_image(s) && tag_old_image(s);
+	return mend_image(s) && restore_image(s) && tag_old_image(s);
 }
 
 static void follow(struct put_state *s, bool fresh)

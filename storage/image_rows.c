@@ -1,5 +1,7 @@
 #include "storage/image_rows.h"
 
+#include "storage/stray.h"
+
 bool tags_next(struct slice *tags, struct slice *name)
 {
 	const char *end = tags->len > 0 ? memchr(tags->at, '\0', tags->len) : NULL;
@@ -224,7 +226,10 @@ static bool drop_beside(struct store_tx *tx, struct store_job *job, const struct
 	    (row->status == IMAGE_ACTIVE || forget_archived(tx, job, row->id));
 }
 
-/* The blob ids listed in the row of its manifest no longer count as referred to by it. */
+/*
+ * The blob ids listed in the row of its manifest no longer count as referred to by it; those that no other
+ * image of the repository holds are strays from now on.
+ */
 static bool drop_references(struct store_tx *tx, struct store_job *job, const struct image_row *row)
 {
 	bool dropped = true;
@@ -239,7 +244,8 @@ static bool drop_references(struct store_tx *tx, struct store_job *job, const st
 		bind_int(drop, 1, blob_id);
 		bind_int(drop, 2, row->repository_id);
 		bind_int(drop, 3, row->id);
-		dropped = tx_exec(tx, job, drop);
+		dropped =
+		    tx_exec(tx, job, drop) && stray_note(tx, job, blob_id, row->repository_id);
 	}
 	db_done(q);
 	if (step != SQLITE_ROW && step != SQLITE_DONE)

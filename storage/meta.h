@@ -10,6 +10,9 @@
 #define META_BOOT_ID "boot_id"               /* of the machine, when the folder was last opened */
 #define META_CLOCK_OFFSET "clock_offset_ms"  /* int64_t */
 #define META_FILES_TO_CLEAR "files_to_clear" /* there while a reset has yet to remove the files */
+#define META_COLLECTED "collected_ms"        /* int64_t: when the last collection ended */
+#define META_OPEN                                                                                  \
+	"open" /* there while the store is open, and after a crash until the sweep of files is over */
 
 /* The value's length when it is there and fits, else 0. */
 size_t meta_get(struct db *db, const char *key, void *value, size_t max);

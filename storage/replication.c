@@ -2,6 +2,7 @@
 
 #include "storage/rows.h"
 #include "storage/settings.h"
+#include "storage/stray.h"
 #include "storage/template.h"
 
 enum { DEPTH_MAX = 4 }; /* an index in an index in ... */
@@ -47,7 +48,8 @@ static bool link_blobs(struct copy *copy, struct slice ids)
 		sqlite3_stmt *q = db_query(copy->tx->db, Q_BLOB_LINK);
 		bind_int(q, 1, blob_id);
 		bind_int(q, 2, copy->to_id);
-		if (!tx_exec(copy->tx, &copy->job, q))
+		if (!tx_exec(copy->tx, &copy->job, q) ||
+		    !stray_note(copy->tx, &copy->job, blob_id, copy->to_id))
 			return false;
 	}
 	return true;

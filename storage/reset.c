@@ -29,7 +29,9 @@ static const char empty_all[] =
     "DELETE FROM resource_tag; DELETE FROM content; DELETE FROM blob;"
     "DELETE FROM repository_blob; DELETE FROM manifest; DELETE FROM image; DELETE FROM tag;"
     "DELETE FROM image_blob; DELETE FROM image_child; DELETE FROM archive; DELETE FROM replication;"
-    "DELETE FROM meta WHERE key NOT IN ('" META_TOKEN_KEY "', '" META_BOOT_ID "');";
+    "DELETE FROM stray;"
+    "DELETE FROM meta WHERE key NOT IN ('" META_TOKEN_KEY "', '" META_BOOT_ID "', '" META_OPEN
+    "');";
 
 static void reset_run(struct store_tx *tx, struct store_job *job)
 {

@@ -46,13 +46,15 @@ bool job_repository_id(
 	return failure == ERR_NONE;
 }
 
-bool content_add(struct store_tx *tx, struct store_job *job, struct slice bytes, int64_t *id)
+bool content_add(struct store_tx *tx, struct store_job *job, const struct digest *digest,
+    struct slice bytes, int64_t *id)
 {
 	sqlite3_stmt *q = db_query(tx->db, Q_CONTENT_ADD);
+	bind_digest(q, 1, digest);
 	if (bytes.at)
-		bind_blob(q, 1, bytes.at, bytes.len);
+		bind_blob(q, 2, bytes.at, bytes.len);
 	else
-		sqlite3_bind_null(q, 1);
+		sqlite3_bind_null(q, 2);
 	if (!tx_exec(tx, job, q))
 		return false;
 	*id = sqlite3_last_insert_rowid(tx->db->handle);

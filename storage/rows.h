@@ -21,6 +21,7 @@ bool job_repository_id(
     struct store_tx *tx, struct store_job *job, const struct repository_key *key, int64_t *id);
 
 /* Adds a content row; false when the job has failed. bytes absent: content that is in a file. */
-bool content_add(struct store_tx *tx, struct store_job *job, struct slice bytes, int64_t *id);
+bool content_add(struct store_tx *tx, struct store_job *job, const struct digest *digest,
+    struct slice bytes, int64_t *id);
 
 #endif

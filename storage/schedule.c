@@ -2,6 +2,7 @@
 
 #include "storage/archive_due.h"
 #include "storage/core.h"
+#include "storage/gc_internal.h"
 
 void schedule_tend(struct store *store)
 {
@@ -9,4 +10,5 @@ void schedule_tend(struct store *store)
 		return;
 	uploads_expire(store);
 	archive_tend(store);
+	gc_tend(store);
 }

@@ -1,10 +1,12 @@
 /*
  * How the tables are laid out, and why:
  *
- * content      bytes of small blobs. Every blob has a row here (data NULL: a file), whose id is the blob's.
+ * content      bytes of small blobs. Every blob has a row here (data NULL: a file), whose id is the blob's; its
+ *              digest leads from the id back to the blob.
  * blob         content by digest. synced = 0: a file not known to be on disk yet.
  * repository_blob  which repository sees which blob. Led by the blob, so that collecting one removes its
  *              links; those of a deleted repository stay until then (its id is never given again).
+ * stray        the rows of repository_blob whose blob no image of that repository holds, and since when (stray.h).
  * image        one row an image, clustered by (repository, tagged or not, digest): each tag-status filter
  *              is a range, all images are a merge of two, and a push touches one place of it. tags holds
  *              the names in bytewise order, each followed by a NUL: a page of images needs no second look-up.
@@ -80,8 +82,26 @@ static const char first[] =
     " image_id INTEGER NOT NULL, region TEXT NOT NULL, account TEXT NOT NULL, failure TEXT,"
     " PRIMARY KEY(image_id, region, account)) WITHOUT ROWID;";
 
+/*
+ * Collection: a blob's time of last use is kept in stray, for those that no image holds; it was in blob, for all.
+ */
+static const char strays[] =
+    "CREATE TABLE stray("
+    " blob_id INTEGER NOT NULL, repository_id INTEGER NOT NULL, touched_ms INTEGER NOT NULL,"
+    " PRIMARY KEY(blob_id, repository_id)) WITHOUT ROWID;"
+    "CREATE INDEX blob_by_id ON blob(id);"
+    "INSERT INTO stray SELECT l.blob_id, l.repository_id, b.touched_ms FROM repository_blob l "
+    " JOIN blob b ON b.id = l.blob_id WHERE NOT EXISTS (SELECT 1 FROM image_blob i"
+    " WHERE i.blob_id = l.blob_id AND i.repository_id = l.repository_id);"
+    "CREATE TABLE content_2(id INTEGER PRIMARY KEY, digest BLOB NOT NULL, data BLOB);"
+    "INSERT INTO content_2 SELECT c.id, b.digest, c.data FROM content c JOIN blob b ON b.id = c.id;"
+    "DROP TABLE content;"
+    "ALTER TABLE content_2 RENAME TO content;"
+    "DROP INDEX blob_by_id;"
+    "ALTER TABLE blob DROP COLUMN touched_ms;";
+
 /* Entry n brings version n to n + 1; entries are only ever added. */
-static const char *const migrations[] = {first};
+static const char *const migrations[] = {first, strays};
 
 int schema_version(void)
 {

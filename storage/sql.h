@@ -76,11 +76,12 @@
 	X(DOCUMENT_DROP, "DELETE FROM document " SQL_OF_KIND "AND name = ?4")                                 \
 	/* blobs */                                                                                           \
 	X(BLOB_STAT,                                                                                          \
-	    "SELECT b.id, b.size, b.touched_ms FROM repository r CROSS JOIN blob b "                          \
+	    "SELECT b.id, b.size, s.touched_ms FROM repository r CROSS JOIN blob b "                          \
 	    "CROSS JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = r.id "                    \
+	    "LEFT JOIN stray s ON s.blob_id = b.id AND s.repository_id = r.id "                               \
 	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4")                       \
 	X(BLOB_OPEN,                                                                                          \
-	    "SELECT b.id, b.size, b.touched_ms, c.data FROM repository r CROSS JOIN blob b "                  \
+	    "SELECT b.id, b.size, c.data FROM repository r CROSS JOIN blob b "                                \
 	    "CROSS JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = r.id "                    \
 	    "CROSS JOIN content c ON c.id = b.id "                                                            \
 	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4")                       \
@@ -88,10 +89,7 @@
 	    "SELECT b.id, b.synced FROM blob b CROSS JOIN repository_blob l "                                 \
 	    "ON l.blob_id = b.id AND l.repository_id = ?2 WHERE b.digest = ?1")                               \
 	X(BLOB_FIND, "SELECT id, size, synced FROM blob WHERE digest = ?1")                                   \
-	X(BLOB_ADD,                                                                                           \
-	    "INSERT INTO blob(digest, id, size, synced, touched_ms) "                                         \
-	    "VALUES(?1, ?2, ?3, ?4, ?5)")                                                                     \
-	X(BLOB_TOUCH, "UPDATE blob SET touched_ms = ?2 WHERE digest = ?1 AND touched_ms < ?2")                \
+	X(BLOB_ADD, "INSERT INTO blob(digest, id, size, synced) VALUES(?1, ?2, ?3, ?4)")                      \
 	X(BLOB_SYNCED, "UPDATE blob SET synced = 1 WHERE digest = ?1")                                        \
 	X(BLOB_UNSYNCED,                                                                                      \
 	    "SELECT digest, size FROM blob WHERE synced = 0 AND digest > ?1 ORDER BY digest")                 \
@@ -100,6 +98,8 @@
 	    "INSERT OR IGNORE INTO repository_blob(blob_id, repository_id) "                                  \
 	    "VALUES(?1, ?2)")                                                                                 \
 	X(BLOB_UNLINK_ALL, "DELETE FROM repository_blob WHERE blob_id = ?1")                                  \
+	X(BLOB_UNLINK_FROM,                                                                                   \
+	    "DELETE FROM repository_blob WHERE blob_id = ?1 AND repository_id = ?2")                          \
 	X(BLOB_UNLINK,                                                                                        \
 	    "DELETE FROM repository_blob WHERE repository_id = ?2 AND blob_id = "                             \
 	    "(SELECT id FROM blob WHERE digest = ?1)")                                                        \
@@ -115,9 +115,30 @@
 	X(LAYER_USES,                                                                                         \
 	    "SELECT EXISTS(SELECT 1 FROM archive a WHERE a.image_id = i.image_id) "                           \
 	    "FROM image_blob i WHERE i.blob_id = ?1 AND i.repository_id = ?2")                                \
-	X(CONTENT_ADD, "INSERT INTO content(data) VALUES(?1)")                                                \
+	X(CONTENT_ADD, "INSERT INTO content(digest, data) VALUES(?1, ?2)")                                    \
 	X(CONTENT_READ, "SELECT data FROM content WHERE id = ?1")                                             \
 	X(CONTENT_DROP, "DELETE FROM content WHERE id = ?1")                                                  \
+	/* what no image holds */                                                                             \
+	X(STRAY_NOTE,                                                                                         \
+	    "INSERT OR REPLACE INTO stray(blob_id, repository_id, touched_ms) SELECT ?1, ?2, ?3 "             \
+	    "WHERE NOT EXISTS (SELECT 1 FROM image_blob WHERE blob_id = ?1 AND repository_id = ?2)")          \
+	X(STRAY_DROP, "DELETE FROM stray WHERE blob_id = ?1 AND repository_id = ?2")                          \
+	X(STRAY_DROP_ALL, "DELETE FROM stray WHERE blob_id = ?1")                                             \
+	X(STRAY_RENEW,                                                                                        \
+	    "UPDATE stray SET touched_ms = ?5 WHERE repository_id = (SELECT id FROM repository " SQL_KEYED    \
+	    ") AND blob_id = (SELECT id FROM blob WHERE digest = ?4)")                                        \
+	X(STRAY_TOUCH,                                                                                        \
+	    "UPDATE stray SET touched_ms = ?3 WHERE blob_id = ?1 AND repository_id = ?2")                     \
+	X(STRAY_PAGE,                                                                                         \
+	    "SELECT blob_id, repository_id, touched_ms FROM stray "                                           \
+	    "WHERE (blob_id, repository_id) > (?1, ?2) ORDER BY blob_id, repository_id")                      \
+	X(STRAY_HELD,                                                                                         \
+	    "SELECT EXISTS(SELECT 1 FROM image_blob WHERE blob_id = ?1 AND repository_id = ?2), "             \
+	    "EXISTS(SELECT 1 FROM image_blob WHERE blob_id = ?1), "                                           \
+	    "EXISTS(SELECT 1 FROM repository_blob WHERE blob_id = ?1 AND repository_id <> ?2)")               \
+	X(STRAY_CONTENT,                                                                                      \
+	    "SELECT c.digest, b.size, b.synced, c.data IS NULL FROM content c "                               \
+	    "CROSS JOIN blob b ON b.digest = c.digest WHERE c.id = ?1")                                       \
 	/* images */                                                                                          \
 	X(IMAGE_BY_DIGEST,                                                                                    \
 	    SQL_OF_IMAGE "image i WHERE i.repository_id = ?1 AND i." SQL_ALL_PLACES                           \
@@ -193,6 +214,7 @@
 	    "SELECT region, account, failure FROM replication "                                               \
 	    "WHERE image_id = ?1 ORDER BY region, account")                                                   \
 	X(REPLICATION_DROP, "DELETE FROM replication WHERE image_id = ?1")                                    \
+	X(MANIFEST_SET_BLOBS, "UPDATE manifest SET blobs = ?2 WHERE id = ?1")                                 \
 	X(MANIFEST_DROP, "DELETE FROM manifest WHERE id = ?1")                                                \
 	X(MANIFEST_READ_TAG,                                                                                  \
 	    SQL_OF_MANIFEST                                                                                   \

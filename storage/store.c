@@ -96,6 +96,24 @@ static bool load_token_key(struct store *store, struct err *err)
 	return false;
 }
 
+/* When it was last collected (a folder's first time counts), and whether its last owner crashed. */
+static bool load_collection(struct store *store)
+{
+	struct db *db = &store->writer.db;
+	char yes;
+	int64_t now = clock_now_ms(&store->clock);
+	if (store->ephemeral) {
+		store->collected_ms = now;
+		return true;
+	}
+	atomic_store(&store->sweep_due, meta_get(db, META_OPEN, &yes, sizeof(yes)) > 0);
+	bool known = meta_get(db, META_COLLECTED, &store->collected_ms, sizeof(now)) == sizeof(now);
+	if (!known)
+		store->collected_ms = now;
+	return (known || meta_put(db, META_COLLECTED, &now, sizeof(now))) &&
+	    (atomic_load(&store->sweep_due) || meta_put(db, META_OPEN, "1", 1));
+}
+
 static bool load_clock(struct store *store)
 {
 	int64_t offset_ms;
@@ -129,7 +147,8 @@ static bool open_all(struct store *store, struct err *err)
 	return open_connection(store, &store->writer.db, DB_WRITER, err) &&
 	    schema_migrate(&store->writer.db, err) && load_token_key(store, err) &&
 	    open_connection(store, &store->checkpointer, DB_CHECKPOINTER, err) &&
-	    recover(store, err) && load_clock(store) && start_threads(store, err);
+	    recover(store, err) && load_clock(store) && load_collection(store) &&
+	    start_threads(store, err);
 }
 
 struct store *store_open(const struct store_options *options, struct err *err)
@@ -140,7 +159,10 @@ struct store *store_open(const struct store_options *options, struct err *err)
 		abort();
 	store->ephemeral = options->ephemeral;
 	store->quotas = options->quotas;
+	store->gc = options->gc ? *options->gc : GC_DEFAULTS;
 	store->tick_ms = SCHEDULE_TICK_MS;
+	if (store->gc.interval_ms > 0 && store->gc.interval_ms < store->tick_ms)
+		store->tick_ms = store->gc.interval_ms;
 	pthread_mutex_init(&store->count_lock, NULL);
 	pthread_cond_init(&store->count_zero, NULL);
 	upload_table_init(&store->uploads);
@@ -172,9 +194,12 @@ void store_close(struct store *store)
 	atomic_store(&store->closing, true);
 	if (store->writer.started)
 		run_out(store);
+	bool ran = store->writer.started;
 	writer_stop(&store->writer);
 	workers_stop(&store->workers);
 	flusher_stop(&store->flusher);
+	if (ran && !atomic_load(&store->sweep_due))
+		meta_drop(&store->writer.db, META_OPEN);
 	writer_release(&store->writer);
 	db_close(&store->checkpointer);
 	db_close(

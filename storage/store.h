@@ -24,11 +24,19 @@ struct store;
 struct store_reader; /* a thread's own read connection with its prepared statements */
 struct store_tx;     /* the writer's transaction, seen by jobs' run functions (storage-internal) */
 
+/* When what no image holds is collected (gc.h). */
+struct gc_settings {
+	int64_t grace_ms;    /* after somebody last relied on it */
+	int64_t interval_ms; /* by itself, so often; 0: never */
+};
+#define GC_DEFAULTS ((struct gc_settings){24 * 3600 * 1000LL, 3600 * 1000LL})
+
 struct store_options {
 	const char
 	    *path; /* the data folder, made when absent; NULL with ephemeral: a temporary one */
-	bool ephemeral;       /* no flushes; the folder is removed by store_close */
-	struct quotas quotas; /* zeroed: ECR's own */
+	bool ephemeral;               /* no flushes; the folder is removed by store_close */
+	struct quotas quotas;         /* zeroed: ECR's own */
+	const struct gc_settings *gc; /* NULL: GC_DEFAULTS */
 };
 
 /* A cause in words, for people; untouched on success. */

@@ -340,7 +340,7 @@ void upload_file_remove(struct store *store, const uint8_t id[16])
 	store_submit(store, &removal->job);
 }
 
-void uploads_expire(struct store *store)
+size_t uploads_expire(struct store *store)
 {
-	upload_kill_older(&store->uploads, clock_now_ms(&store->clock) - UPLOAD_LIFETIME_MS);
+	return upload_kill_older(&store->uploads, clock_now_ms(&store->clock) - UPLOAD_LIFETIME_MS);
 }

@@ -5,6 +5,7 @@
  */
 #include "storage/blob_flush.h"
 #include "storage/rows.h"
+#include "storage/stray.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -69,14 +70,14 @@ static bool place_content(
 {
 	struct upload *u = finish->upload;
 	if (!u->in_file)
-		return content_add(tx, &finish->job, small, id);
+		return content_add(tx, &finish->job, &finish->digest, small, id);
 	int failure = files_link_blob(&tx->store->files, u->id, &finish->digest);
 	if (failure) {
 		fail_errno(finish, failure, "linking a blob into place");
 		return false;
 	}
 	finish->linked = true;
-	return content_add(tx, &finish->job, slice_of(NULL, 0), id);
+	return content_add(tx, &finish->job, &finish->digest, slice_of(NULL, 0), id);
 }
 
 static bool add_blob(
@@ -89,11 +90,10 @@ static bool add_blob(
 	bind_int(q, 2, *id);
 	bind_int(q, 3, (int64_t)finish->upload->size);
 	bind_int(q, 4, !finish->linked || tx->store->ephemeral);
-	bind_int(q, 5, clock_now_ms(&tx->store->clock));
 	return tx_exec(tx, &finish->job, q);
 }
 
-/* The blob of that digest: there already (and in use again from now), or made. */
+/* The blob of that digest: there already, or made. */
 static bool find_or_add_blob(
     struct store_tx *tx, struct upload_finish *finish, struct slice small, int64_t *id)
 {
@@ -105,14 +105,9 @@ static bool find_or_add_blob(
 	db_done(q);
 	if (step == SQLITE_DONE)
 		return add_blob(tx, finish, small, id);
-	if (step != SQLITE_ROW) {
+	if (step != SQLITE_ROW)
 		tx_fail(tx, &finish->job);
-		return false;
-	}
-	q = db_query(tx->db, Q_BLOB_TOUCH);
-	bind_digest(q, 1, &finish->digest);
-	bind_int(q, 2, clock_now_ms(&tx->store->clock));
-	return tx_exec(tx, &finish->job, q);
+	return step == SQLITE_ROW;
 }
 
 static void unlink_blob(struct store *store, struct upload_finish *finish)
@@ -132,8 +127,10 @@ static void become_blob(struct store_tx *tx, struct upload_finish *finish, struc
 	sqlite3_stmt *q = db_query(tx->db, Q_BLOB_LINK);
 	bind_int(q, 1, id);
 	bind_int(q, 2, finish->upload->repository_id);
-	if (tx_exec(tx, &finish->job, q))
-		finish->was_there = sqlite3_changes(tx->db->handle) == 0;
+	if (!tx_exec(tx, &finish->job, q))
+		return;
+	finish->was_there = sqlite3_changes(tx->db->handle) == 0;
+	stray_note(tx, &finish->job, id, finish->upload->repository_id);
 }
 
 static void finish_run(struct store_tx *tx, struct store_job *job)

@@ -298,11 +298,12 @@ void upload_remove(struct upload *u)
 	end(u);
 }
 
-/* Takes idle sessions out, those a test picks, and ends them. */
-static void end_some(struct upload_table *table, struct idle_list *list,
+/* Takes idle sessions out, those a test picks, and ends them; how many. */
+static size_t end_some(struct upload_table *table, struct idle_list *list,
     bool (*picks)(const struct upload *u, int64_t arg), int64_t arg)
 {
 	struct upload *ended = NULL;
+	size_t count = 0;
 	pthread_mutex_lock(&table->lock);
 	for (struct upload *u = list->oldest, *newer; u; u = newer) {
 		newer = u->newer;
@@ -313,10 +314,11 @@ static void end_some(struct upload_table *table, struct idle_list *list,
 		ended = u;
 	}
 	pthread_mutex_unlock(&table->lock);
-	for (struct upload *next; ended; ended = next) {
+	for (struct upload *next; ended; ended = next, count++) {
 		next = ended->chain;
 		end(ended);
 	}
+	return count;
 }
 
 static bool is_dead(const struct upload *u, int64_t arg)
@@ -344,8 +346,25 @@ void upload_kill(struct upload_table *table, int64_t repository_id)
 	end_some(table, &table->cold, is_dead, 0);
 }
 
-void upload_kill_older(struct upload_table *table, int64_t touched_ms)
+size_t upload_kill_older(struct upload_table *table, int64_t touched_ms)
 {
-	end_some(table, &table->warm, is_older, touched_ms);
-	end_some(table, &table->cold, is_older, touched_ms);
+	return end_some(table, &table->warm, is_older, touched_ms) +
+	    end_some(table, &table->cold, is_older, touched_ms);
+}
+
+/* An idle session's time was written before it was given back; a held one's is its holder's. */
+void upload_repositories_active(
+    struct upload_table *table, const int64_t *ids, size_t count, int64_t touched_ms, bool *active)
+{
+	memset(active, 0, count * sizeof(*active));
+	pthread_mutex_lock(&table->lock);
+	for (size_t i = 0; i < UPLOAD_BUCKETS; i++) {
+		for (struct upload *u = table->buckets[i]; u; u = u->chain) {
+			if (atomic_load(&u->dead) || (u->list && u->touched_ms <= touched_ms))
+				continue;
+			for (size_t j = 0; j < count; j++)
+				active[j] = active[j] || ids[j] == u->repository_id;
+		}
+	}
+	pthread_mutex_unlock(&table->lock);
 }

@@ -88,8 +88,14 @@ int upload_write_head(struct upload *u);
 
 /* Ends sessions (held ones: as soon as they are given back): of one repository, or (0) all. */
 void upload_kill(struct upload_table *table, int64_t repository_id);
-/* Ends the idle ones last touched before a time. */
-void upload_kill_older(struct upload_table *table, int64_t touched_ms);
+/* Ends the idle ones last touched before a time; how many. */
+size_t upload_kill_older(struct upload_table *table, int64_t touched_ms);
+/*
+ * Of each repository, whether an upload to it goes on: one that a request holds, or one that was touched
+ * after a time. active: as many as ids.
+ */
+void upload_repositories_active(
+    struct upload_table *table, const int64_t *ids, size_t count, int64_t touched_ms, bool *active);
 /* Whether there is one of this id. */
 bool upload_known(struct upload_table *table, const uint8_t id[16]);
 

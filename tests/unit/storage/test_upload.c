@@ -263,27 +263,6 @@ static void many_sessions(void **state)
 	assert_int_equal(f->store->uploads.free_count, f->store->uploads.slots_used);
 }
 
-static void a_blob_used_again_is_touched(void **state)
-{
-	struct fixture *f = *state;
-	struct digest digest = push_blob(f, slice_str("old"));
-	struct clock_move move = {.offset_ms = 3600 * 1000LL};
-	sqlite3_stmt *q;
-	assert_int_equal(RUN(f, &move, clock_move_submit), ERR_NONE);
-	assert_true(blob_exists(f, &digest)); /* a HEAD that says so renews it, in the background */
-	fixture_close(f);
-	fixture_open(f);
-	q = db_query(&f->reader->db, Q_BLOB_STAT);
-	bind_text(q, 1, f->key.account);
-	bind_text(q, 2, f->key.region);
-	bind_text(q, 3, f->key.name);
-	bind_digest(q, 4, &digest);
-	assert_int_equal(db_step(&f->reader->db, q), SQLITE_ROW);
-	int64_t age = clock_now_ms(store_clock(f->store)) - sqlite3_column_int64(q, 2);
-	db_done(q);
-	assert_in_range(age, 0, 60000);
-}
-
 static void its_file_has_its_place(void **state)
 {
 	struct fixture *f = *state;
@@ -331,7 +310,6 @@ int main(void)
 	    store_test(ends_with_its_repository),
 	    store_test(expires_after_a_day),
 	    store_test(many_sessions),
-	    store_test(a_blob_used_again_is_touched),
 	    store_test(its_file_has_its_place),
 	    store_test(a_stray_file_makes_way),
 	};

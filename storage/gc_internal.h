@@ -1,0 +1,33 @@
+/*
+ * The collector's own: its steps, and the sweep of files. Storage-internal.
+ */
+#ifndef DRYDOCK_STORAGE_GC_INTERNAL_H
+#define DRYDOCK_STORAGE_GC_INTERNAL_H
+
+#include "storage/core.h"
+#include "storage/gc.h"
+
+/* On the writer thread: submits a collection when one is due. */
+void gc_tend(struct store *store);
+
+enum { GC_FILES_PER_STEP = 64 };
+
+/* Blobs whose rows a transaction dropped, or whose files have none: once it is committed, their files go. */
+struct gc_files {
+	struct digest at[GC_FILES_PER_STEP];
+	size_t count;
+};
+/*
+ * From a settle function, so before the next transaction, of a job that set tx->last. A file that cannot be taken
+ * away is left to the next sweep.
+ */
+void gc_files_remove(struct store *store, const struct gc_files *files);
+
+/*
+ * The sweep: files without a row, one folder of blobs/ at a time, first on a worker, then, what looks
+ * like one, on the writer. Calls over(store, run) on the writer thread when it is through or has failed.
+ */
+void sweep_begin(
+    struct store *store, struct gc_run *run, void (*over)(struct store *store, struct gc_run *run));
+
+#endif

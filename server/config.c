@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SECONDS_MAX = 3650 * 24 * 3600 };
+
 struct option {
 	const char *name;  /* without the dashes */
 	const char *value; /* NULL: a flag */
@@ -167,6 +169,16 @@ static bool set_quota(struct config *c, const char *value)
 	return quotas_read(&c->quotas, slice_str(value));
 }
 
+static bool set_gc_grace(struct config *c, const char *value)
+{
+	return number(value, SECONDS_MAX, &c->gc_grace_s);
+}
+
+static bool set_gc_interval(struct config *c, const char *value)
+{
+	return number(value, SECONDS_MAX, &c->gc_interval_s);
+}
+
 static const struct option options[] = {
     {"listen", "HOST:PORT", set_listen, "an address and port, such as 127.0.0.1:5001",
 	"where to listen (default 127.0.0.1:5001; port 0 picks a free one)"},
@@ -197,6 +209,10 @@ static const struct option options[] = {
     {"quota", "NAME=N", set_quota,
 	"NAME=N, with the name of a quota from README and what it allows",
 	"set one of ECR's quotas, as to meet LimitExceededException early (may be given several times)"},
+    {"gc-grace", "SECONDS", set_gc_grace, "a number of seconds, up to 3650 days",
+	"how long a layer that no image holds is kept after somebody last relied on it (default 86400)"},
+    {"gc-interval", "SECONDS", set_gc_interval, "a number of seconds, up to 3650 days",
+	"how often such layers are collected (default 3600; 0: only when asked)"},
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -335,6 +351,8 @@ bool config_read(struct config *config, int argc, char **argv, char *why, size_t
 	    .account = "000000000000",
 	    .region = "us-east-1",
 	    .max_connections = 10000,
+	    .gc_grace_s = 24 * 3600,
+	    .gc_interval_s = 3600,
 	    .log_level = LOG_LEVEL_INFO,
 	};
 	if (!read_environment(config, why, why_len) ||

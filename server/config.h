@@ -28,6 +28,8 @@ struct config {
 	enum address_form addresses;
 	struct quirks quirks; /* with the profile */
 	struct quotas quotas;
+	unsigned gc_grace_s;
+	unsigned gc_interval_s; /* 0: never by itself */
 	char account[13];
 	char region[26];
 	unsigned threads; /* 0: one per core */

@@ -23,6 +23,7 @@ static const struct verb {
     {"health", verb_health, "ask a running server whether it is well (exit code 0: yes)"},
     {"import", verb_import, "put a docker save archive or an OCI layout into a repository"},
     {"export", verb_export, "write an image to an OCI layout that skopeo and docker load read"},
+    {"gc", verb_gc, "collect layers that no image holds, now"},
     {"version", verb_version, "print the version"},
     {"help", verb_help, "print this"},
 };

@@ -95,9 +95,11 @@ static void announce(const struct app *app)
 
 static int serve(const struct config *config)
 {
+	struct gc_settings gc = {config->gc_grace_s * 1000LL, config->gc_interval_s * 1000LL};
 	struct store_options options = {.path = config->ephemeral ? NULL : config->data,
 	    .ephemeral = config->ephemeral,
-	    .quotas = config->quotas};
+	    .quotas = config->quotas,
+	    .gc = &gc};
 	struct err err = {""};
 	struct store *store;
 	struct app app;

@@ -9,5 +9,6 @@ int verb_serve(int argc, char **argv);  /* until a signal ends it */
 int verb_health(int argc, char **argv); /* asks a running server */
 int verb_import(int argc, char **argv); /* an archive into a repository */
 int verb_export(int argc, char **argv); /* an image into an archive */
+int verb_gc(int argc, char **argv);     /* collects what no image holds */
 
 #endif

@@ -1,8 +1,9 @@
-/* Health, reset, clock, metrics. One line per door in doors[]. */
+/* Health, reset, clock, collection, metrics. One line per door in doors[]. */
 #include "server/admin/admin.h"
 
 #include "protocol/json.h"
 #include "protocol/timestamp.h"
+#include "server/gc_report.h"
 
 enum { BODY_MAX = 4096 };
 
@@ -149,6 +150,56 @@ static enum http_step move_clock(struct http_request *req)
 static const struct http_handler clock_read_handler = {.body_max = BODY_MAX, .end = read_clock};
 static const struct http_handler clock_move_handler = {.body_max = BODY_MAX, .end = move_clock};
 
+/* ---- collection ---- */
+
+enum { GRACE_MAX_S = 3650 * 24 * 3600 };
+
+static enum http_step collected(struct call *c)
+{
+	const struct gc_run *job = c->job_data;
+	struct json_writer w;
+	struct buf body;
+
+	if (c->error.code != ERR_NONE)
+		return say_error(c);
+	begin(c, &body, &w);
+	gc_report_write(&w, &job->result);
+	json_object_end(&w);
+	return send_json(c, 200, &body);
+}
+
+/* Nothing, or the one member there is. */
+static bool read_grace(struct slice body, int64_t *grace_ms)
+{
+	cJSON *in = json_parse(body.len ? body : slice_str("{}"));
+	const cJSON *grace = json_member(in, "grace_seconds");
+	bool good = cJSON_IsObject(in) && cJSON_GetArraySize(in) == (grace ? 1 : 0);
+
+	*grace_ms = GC_STORES_GRACE;
+	if (grace) {
+		good = good && cJSON_IsNumber(grace) && grace->valuedouble >= 0 &&
+		    grace->valuedouble <= GRACE_MAX_S;
+		*grace_ms = good ? (int64_t)(grace->valuedouble * 1000) : 0;
+	}
+	cJSON_Delete(in);
+	return good;
+}
+
+static enum http_step collect(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct gc_run *job = arena_zalloc(c->arena, sizeof(*job));
+
+	if (!read_grace(req->body, &job->grace_ms))
+		return say(c, 400,
+		    "The body must be empty or {\"grace_seconds\": N}, with N from 0 to ten years.");
+	call_await(c, &job->job, job, collected);
+	gc_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+static const struct http_handler collect_handler = {.body_max = BODY_MAX, .end = collect};
+
 /* ---- metrics: Prometheus' text format ---- */
 
 static void metric(
@@ -198,6 +249,7 @@ static const struct door doors[] = {
     {"/_drydock/reset", METHOD_POST, "Reset", &reset_handler},
     {"/_drydock/clock", METHOD_GET, "ReadClock", &clock_read_handler},
     {"/_drydock/clock", METHOD_POST, "MoveClock", &clock_move_handler},
+    {"/_drydock/gc", METHOD_POST, "Collect", &collect_handler},
     {"/metrics", METHOD_GET, "Metrics", &metrics_handler},
 };
 

@@ -13,8 +13,9 @@ enum { ANSWER_MAX = 256 * 1024, GRACE_MS = 1000, PATH_MAX_LEN = 3072 };
 static bool serve_folder(struct registry_client *r, char *url, size_t room, struct err *err)
 {
 	static struct config config;
+	struct gc_settings gc = {.grace_ms = r->options->config.gc_grace_s * 1000LL};
 	struct store_options options = {
-	    .path = r->options->config.data, .quotas = r->options->config.quotas};
+	    .path = r->options->config.data, .quotas = r->options->config.quotas, .gc = &gc};
 	struct err why = {""};
 
 	config = r->options->config;

@@ -243,13 +243,34 @@ static void write_layer_failure(struct json_writer *w, struct slice text)
 	json_object_end(w);
 }
 
-enum http_step op_batch_check_layer_availability(struct call *c)
+/*
+ * The layers that are there, but must be renewed before a client is told so: it will not upload them. Their digests
+ * are in the arena.
+ */
+static size_t find_fading(struct call *c, const cJSON *list, struct digest **out)
+{
+	size_t count = 0;
+	struct blob blob;
+	const cJSON *item;
+
+	*out = arena_array(c->arena, (size_t)cJSON_GetArraySize(list) + 1, sizeof(**out));
+	cJSON_ArrayForEach(item, list) {
+		struct digest *digest = &(*out)[count];
+
+		if (digest_parse(slice_str(item->valuestring), digest) == DIGEST_OK &&
+		    blob_stat(c->reader, &c->repository, digest, &blob) == ERR_NONE)
+			count += blob.fading;
+	}
+	return count;
+}
+
+static enum http_step write_availability(struct call *c)
 {
 	const cJSON *list = json_member(ecr_input(c), "layerDigests"), *item;
 	struct repository r;
 	struct json_writer *w;
 
-	if (!ecr_find_repository(c, &r))
+	if (c->error.code != ERR_NONE || !ecr_find_repository(c, &r))
 		return ecr_error(c);
 	w = ecr_begin(c);
 	json_put_array(w, "layers");
@@ -266,4 +287,19 @@ enum http_step op_batch_check_layer_availability(struct call *c)
 			write_layer_failure(w, slice_str(item->valuestring));
 	json_array_end(w);
 	return ecr_reply(c);
+}
+
+enum http_step op_batch_check_layer_availability(struct call *c)
+{
+	struct blob_renew *job = arena_zalloc(c->arena, sizeof(*job));
+	struct digest *fading;
+
+	job->count = find_fading(c, json_member(ecr_input(c), "layerDigests"), &fading);
+	if (job->count == 0)
+		return write_availability(c);
+	job->key = c->repository;
+	job->digests = fading;
+	call_await(c, &job->job, job, write_availability);
+	blob_renew_submit(c->app->store, job);
+	return HTTP_WAIT;
 }

@@ -63,17 +63,44 @@ static enum http_step send_blob(struct call *c, const struct digest *digest)
 	return HTTP_DONE;
 }
 
-static enum http_step stat_blob(struct call *c, const struct digest *digest)
+static enum http_step renewed(struct call *c);
+
+/* Who hears that a blob is there will not upload it: it must stay for a while. */
+static enum http_step renew(struct call *c, const struct digest *digest)
+{
+	struct blob_renew *job = arena_zalloc(c->arena, sizeof(*job));
+	struct digest *kept = arena_alloc(c->arena, sizeof(*kept));
+
+	*kept = *digest;
+	job->key = c->repository;
+	job->digests = kept;
+	job->count = 1;
+	call_await(c, &job->job, job, renewed);
+	blob_renew_submit(c->app->store, job);
+	return HTTP_WAIT;
+}
+
+static enum http_step stat_blob(struct call *c, const struct digest *digest, bool may_renew)
 {
 	struct blob blob;
 	enum error_code code = blob_stat(c->reader, &c->repository, digest, &blob);
 
 	if (code != ERR_NONE)
 		return fail(c, code);
+	if (blob.fading && may_renew)
+		return renew(c, digest);
 	registry_reply(c, 200);
 	describe(c, digest);
 	http_reply_length(c->req, blob.size);
 	return HTTP_DONE;
+}
+
+static enum http_step renewed(struct call *c)
+{
+	const struct blob_renew *job = c->job_data;
+
+	return c->error.code != ERR_NONE ? fail(c, c->error.code)
+					 : stat_blob(c, &job->digests[0], false);
 }
 
 static enum http_step get_blob(struct http_request *req)
@@ -83,7 +110,7 @@ static enum http_step get_blob(struct http_request *req)
 
 	if (!registry_digest(c, c->reference, &digest))
 		return registry_error(c);
-	return req->method == METHOD_HEAD ? stat_blob(c, &digest) : send_blob(c, &digest);
+	return req->method == METHOD_HEAD ? stat_blob(c, &digest, true) : send_blob(c, &digest);
 }
 
 const struct http_handler registry_blob_get = {.end = get_blob};

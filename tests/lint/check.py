@@ -21,6 +21,7 @@ MAY_INCLUDE = {
     "server/admin": ["server", "server/http", "storage", "protocol"],
     "server": ["server/http", "server/registry", "server/ecr", "server/admin", "storage", "protocol"],
     "server/archive": ["server", "server/http", "storage", "protocol"],
+    "server/upkeep": ["server", "server/archive", "storage", "protocol"],
 }
 
 # Header of a library -> the only folders that may use it.

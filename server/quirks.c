@@ -32,6 +32,9 @@ static const struct quirk_entry entries[QUIRK_COUNT] = {
     [QUIRK_CACHE_INDEX_REFUSED] = {"cache-index-refused", "2.3",
 	"an index that names layers, as BuildKit writes its cache without image-manifest=true, is refused",
 	true, false},
+    [QUIRK_ACCEPT_CONVERSION] = {"accept-conversion", "6.6",
+	"a manifest asked for by tag is converted between Docker schema 2 and OCI when `Accept` names only the "
+	"other, and is 404 when it cannot be; off: it is given as it was pushed", true, false},
     [QUIRK_PATCH_201] = {"patch-201", "6.4",
 	"a chunk is answered 201 instead of 202", false, false},
     [QUIRK_ABSOLUTE_LOCATION] = {"absolute-location", "6.3, 6.4",

@@ -1,6 +1,7 @@
 /* PutImage, BatchGetImage, BatchDeleteImage (ecr-behaviour 2.3). */
 #include "server/ecr/ecr_internal.h"
 
+#include "protocol/manifest_convert.h"
 #include "protocol/names.h"
 
 static void write_image(struct call *c, struct json_writer *w, const struct image_id *id,
@@ -101,7 +102,7 @@ enum http_step op_put_image(struct call *c)
 static void write_found(struct call *c, struct json_writer *w, const struct ecr_image_id *asked,
     const struct image *image, const struct stored_manifest *manifest)
 {
-	struct image_id id = {.digest = image->digest, .tag = asked->tag};
+	struct image_id id = {.digest = manifest->digest, .tag = asked->tag};
 	size_t entries = asked->tag.at || image->tag_count == 0 ? 1 : image->tag_count;
 
 	for (size_t i = 0; i < entries; i++) {
@@ -118,10 +119,46 @@ static bool accepted(struct call *c, const struct ecr_image_id *asked, struct sl
 {
 	const cJSON *types = json_member(ecr_input(c), "acceptedMediaTypes"), *type;
 
+	if (!types || asked->digest_text.at)
+		return true;
 	cJSON_ArrayForEach(type, types)
 		if (slice_is(media_type, type->valuestring))
 			return true;
-	return !types || asked->digest_text.at;
+	return false;
+}
+
+/* Says a manifest in the other media type; what that takes is given back at once: ids may be many. */
+static bool read_converted(struct call *c, const struct image_id *id, struct stored_manifest *out)
+{
+	struct arena scratch;
+	enum error_code code;
+
+	arena_init(&scratch);
+	code = manifest_read(c->reader, &c->repository, id, true, &scratch, out);
+	out->bytes = code == ERR_NONE
+	    ? arena_dup(c->arena, manifest_convert(out->bytes, out->media_type, &scratch))
+	    : slice_str(NULL);
+	arena_release(&scratch);
+	if (!out->bytes.at)
+		return false;
+	digest_compute(DIGEST_SHA256, out->bytes, &out->digest);
+	return true;
+}
+
+/* The manifest of an image in a media type that is accepted; false when there is none. */
+static bool read_accepted(struct call *c, const struct ecr_image_id *asked,
+    const struct image *image, struct stored_manifest *out)
+{
+	struct image_id id = {.digest = image->digest};
+	struct slice target = manifest_convert_target(image->media_type);
+
+	if (accepted(c, asked, image->media_type))
+		return manifest_read(c->reader, &c->repository, &id, true, c->arena, out) ==
+		    ERR_NONE;
+	if (!target.at || !accepted(c, asked, target) || !read_converted(c, &id, out))
+		return false;
+	out->media_type = target;
+	return true;
 }
 
 /* NULL when the id was answered with an image, else its failure's code. */
@@ -130,7 +167,6 @@ static const char *get_one(
 {
 	struct image_id by_tag = {.tag = asked->id.tag};
 	struct stored_manifest manifest;
-	struct image_id by_digest = {0};
 	struct image image;
 
 	if (asked->failure_code)
@@ -143,13 +179,10 @@ static const char *get_one(
 		    "Invalid request parameters: given tag does not map to the given digest";
 		return "ImageTagDoesNotMatchDigest";
 	}
-	if (!accepted(c, asked, image.media_type))
-		return ECR_IMAGE_NOT_FOUND_CODE;
-	by_digest.digest = image.digest;
-	if (manifest_read(c->reader, &c->repository, &by_digest, true, c->arena, &manifest) !=
-	    ERR_NONE)
+	if (!read_accepted(c, asked, &image, &manifest))
 		return ECR_IMAGE_NOT_FOUND_CODE;
 	write_found(c, w, asked, &image, &manifest);
+	manifest.digest = image.digest; /* what was pulled, in whatever words */
 	image_note_pull(c->app->store, &manifest);
 	return NULL;
 }

@@ -140,6 +140,8 @@ struct http_request {
 
 /* The first value of a header field, by name in any case; absent when there is none. */
 struct slice http_header_get(const struct http_request *req, const char *name);
+/* All values of a field that is a list, in order, with commas between (RFC 9110 section 5.3). */
+struct slice http_header_list(const struct http_request *req, const char *name);
 /* The client's address as text, "127.0.0.1:40312" or "[::1]:40312", in the arena. */
 struct slice http_remote(struct http_request *req);
 

@@ -1,6 +1,8 @@
 /* Requests, parsed: see parse.h. The checks after llhttp's do not rely on how it was built. */
 #include "server/http/parse.h"
 
+#include "protocol/buf.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -381,17 +383,45 @@ static enum http_method method_of(uint8_t method)
 	}
 }
 
-struct slice http_header_get(const struct http_request *req, const char *name)
+/* The first field of the name from *index on, which is moved behind it; NULL when there is none. */
+static const struct http_field *field_next(
+    const struct http_request *req, const char *name, size_t *index)
 {
 	size_t len = strlen(name);
 
-	for (size_t i = 0; i < req->field_count; i++) {
-		const struct http_field *f = &req->fields[i];
+	while (*index < req->field_count) {
+		const struct http_field *f = &req->fields[(*index)++];
 
 		if (f->name.len == len && strncasecmp(f->name.at, name, len) == 0)
-			return f->value;
+			return f;
 	}
-	return (struct slice){NULL, 0};
+	return NULL;
+}
+
+struct slice http_header_get(const struct http_request *req, const char *name)
+{
+	size_t index = 0;
+	const struct http_field *f = field_next(req, name, &index);
+
+	return f ? f->value : (struct slice){NULL, 0};
+}
+
+struct slice http_header_list(const struct http_request *req, const char *name)
+{
+	size_t index = 0;
+	const struct http_field *f = field_next(req, name, &index);
+	const struct http_field *more = f ? field_next(req, name, &index) : NULL;
+	struct buf joined;
+
+	if (!more)
+		return f ? f->value : (struct slice){NULL, 0};
+	buf_init(&joined, req->arena, SIZE_MAX, 512); /* the head's length bounds it */
+	buf_put_slice(&joined, f->value);
+	for (; more; more = field_next(req, name, &index)) {
+		buf_putc(&joined, ',');
+		buf_put_slice(&joined, more->value);
+	}
+	return buf_slice(&joined);
 }
 
 /* Splits the target; an absolute one's authority counts more than Host (RFC 9112 section 3.2.2). */

@@ -5,6 +5,7 @@
 #include "server/registry/registry_internal.h"
 
 #include "protocol/http_fields.h"
+#include "protocol/manifest_convert.h"
 #include "protocol/names.h"
 
 /* A reference is a digest when it holds a colon, else a tag; false with c->error set. */
@@ -157,28 +158,68 @@ const struct http_handler registry_manifest_put = {
 
 /* ---- GET, HEAD ---- */
 
+/* Says the manifest in the other media type. HEAD has not read its bytes yet. */
+static enum error_code convert(struct call *c, struct stored_manifest *manifest)
+{
+	struct image_id id = {.digest = manifest->digest};
+	enum error_code code = ERR_NONE;
+
+	if (!manifest->bytes.at)
+		code = manifest_read(c->reader, &c->repository, &id, true, c->arena, manifest);
+	if (code != ERR_NONE)
+		return code;
+	manifest->bytes = manifest_convert(manifest->bytes, manifest->media_type, c->arena);
+	if (!manifest->bytes.at)
+		return ERR_MANIFEST_UNKNOWN;
+	manifest->media_type = manifest_convert_target(manifest->media_type);
+	manifest->size = manifest->bytes.len;
+	digest_compute(DIGEST_SHA256, manifest->bytes, &manifest->digest);
+	return ERR_NONE;
+}
+
+/* By tag a client gets a media type that it accepts; a digest names the bytes that are stored. */
+static enum error_code negotiate(
+    struct call *c, const struct image_id *id, struct stored_manifest *manifest)
+{
+	struct slice accept, target;
+
+	if (!id->tag.at || !registry_quirk(c, QUIRK_ACCEPT_CONVERSION))
+		return ERR_NONE;
+	accept = http_header_list(c->req, "accept");
+	if (http_accepts(accept, manifest->media_type))
+		return ERR_NONE;
+	target = manifest_convert_target(manifest->media_type);
+	if (!target.at || !http_accepts(accept, target))
+		return ERR_MANIFEST_UNKNOWN;
+	return convert(c, manifest);
+}
+
 static enum http_step get_manifest(struct http_request *req)
 {
 	struct call *c = call_of(req);
 	bool get = req->method == METHOD_GET;
-	struct stored_manifest manifest;
+	struct stored_manifest stored, given;
 	enum error_code code;
 	struct image_id id;
 
 	if (!read_reference(c, &id))
 		return registry_error(c);
-	code = manifest_read(c->reader, &c->repository, &id, get, c->arena, &manifest);
+	code = manifest_read(c->reader, &c->repository, &id, get, c->arena, &stored);
+	if (code != ERR_NONE)
+		return registry_fail(c, code);
+	given = stored;
+	code = negotiate(c, &id, &given);
 	if (code != ERR_NONE)
 		return registry_fail(c, code);
 	registry_reply(c, 200);
-	http_reply_header(req, "Content-Type", manifest.media_type);
-	registry_digest_header(c, &manifest.digest);
+	http_reply_header(req, "Content-Type", given.media_type);
+	registry_digest_header(c, &given.digest);
 	if (!get) {
-		http_reply_length(req, manifest.size);
+		http_reply_length(req, given.size);
 		return HTTP_DONE;
 	}
-	http_reply_body(req, manifest.bytes);
-	image_note_pull(c->app->store, &manifest);
+	http_reply_body(req, given.bytes);
+	image_note_pull(c->app->store, &stored);
 	return HTTP_DONE;
 }
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from support.binary import SOURCE, clean_environment, find_binary
-from support.images import OCI_INDEX, Blob, Image, digest_of, oci_image, oci_index
+from support.images import DOCKER_MANIFEST, OCI_INDEX, Blob, Image, converted, digest_of, oci_image, oci_index
 from support.refusals import refusal
 from support.server import Server
 
@@ -166,6 +166,14 @@ def cache_index_refused(server, on):
     others = 404 if server.options[1] == "ecr" else 201
     refused = 405 if server.options[1] == "ecr" else 400
     assert answer.status_code == (refused if on else others)
+
+
+def accept_conversion(server, on):
+    registry, image = prepared(server), oci_image()
+    registry.push_image(REPOSITORY, image, "v1")
+    answer = registry.get_manifest(REPOSITORY, "v1", accept=[DOCKER_MANIFEST])
+    assert (answer.status_code, answer.content) == (200, converted(image) if on else image.manifest)
+    assert registry.get_manifest(REPOSITORY, "v1", accept=[OCI_INDEX]).status_code == (404 if on else 200)
 
 
 def patch_201(server, on):

@@ -98,16 +98,6 @@ def test_the_media_type(registry, repository, content_type, kept):
     assert registry.get_manifest(repository, "v1").headers["Content-Type"] == kept
 
 
-@pytest.mark.parametrize("accept", [(), ("*/*",), ("application/json",), (OCI_INDEX,), (OCI_MANIFEST,)])
-def test_accept_changes_nothing(registry, repository, accept):
-    """What is stored is given back; nothing is converted."""
-    image = docker_image()
-    registry.push_image(repository, image, "v1")
-    response = registry.get_manifest(repository, "v1", accept=accept)
-    assert (response.status_code, response.content) == (200, image.manifest)
-    assert response.headers["Content-Type"] == DOCKER_MANIFEST
-
-
 def test_sha512_references(ecr, registry, repository):
     image = oci_image()
     push_parts(registry, repository, image)

@@ -18,7 +18,7 @@ import json
 import re
 
 from .binary import SOURCE
-from .images import OCI_INDEX, OCI_LAYER, Blob, Image, oci_artifact, oci_image, oci_index
+from .images import OCI_INDEX, OCI_LAYER, Blob, Image, converted, digest_of, oci_artifact, oci_image, oci_index
 
 FOLDER = SOURCE / "testdata/registry"
 FORMS = {"uuid": r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "token": r"[A-Za-z0-9_-]+"}
@@ -66,6 +66,7 @@ class World:
             "sparse": self.documents["sparse"].digest, "nested": self.documents["nested"].digest,
             "missing_subject": self.documents["orphan"].document["subject"]["digest"],
             "orphan": self.documents["orphan"].digest, "image_size": self.image.size,
+            "image_as_docker": digest_of(converted(self.image)),
         }
 
     def build(self, server):
@@ -145,4 +146,6 @@ class World:
     def _bytes(self, name):
         if name in self.documents:
             return self.documents[name].manifest
-        return {"layer": self.image.layers[0].data, "config": self.image.config.data}[name]
+        return {
+            "layer": self.image.layers[0].data, "config": self.image.config.data, "image_as_docker": converted(self.image),
+        }[name]

@@ -21,6 +21,15 @@ def digest_of(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def converted(image):
+    """The bytes that an image of the other format, Docker schema 2 or OCI, is converted to: what both can say."""
+    other = {DOCKER_MANIFEST: OCI_MANIFEST, DOCKER_CONFIG: OCI_CONFIG, DOCKER_LAYER: OCI_LAYER}
+    other |= {theirs: ours for ours, theirs in other.items()}
+    config, *layers = [blob.descriptor() | {"mediaType": other[blob.media_type]} for blob in image.blobs]
+    document = {"schemaVersion": 2, "mediaType": other[image.media_type], "config": config, "layers": layers}
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
 class Blob:
     """Bytes with their digest and media type; a layer or a config."""
 

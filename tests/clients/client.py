@@ -33,7 +33,7 @@ class Client:
 
     def __init__(self, name, folder, *options, **environment):
         self.name, self.folder = name, folder
-        self._command = [find_client(name), *map(str, options)]
+        self.command = [find_client(name), *map(str, options)]
         self.env = clean_environment(**({
             "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "XDG_CACHE_HOME": str(folder / "cache"),
             "XDG_DATA_HOME": str(folder / "data"), "XDG_RUNTIME_DIR": str(folder),
@@ -43,7 +43,7 @@ class Client:
     def __call__(self, *arguments, check=True, **settings):
         """Runs it; with check=True it must succeed. Standard output and error are text."""
         settings = {"cwd": self.folder, "timeout": 120} | settings
-        return run([*self._command, *map(str, arguments)], self.env, check, **settings)
+        return run([*self.command, *map(str, arguments)], self.env, check, **settings)
 
     def refused(self, *arguments, **settings):
         """Runs what must fail, and returns what it says."""

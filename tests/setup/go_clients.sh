@@ -41,8 +41,25 @@ use_new_enough() {
 	fetch_toolchain && PATH=$toolchain_home/bin:$PATH && new_enough
 }
 
+# `go install PACKAGE@VERSION` wants a module whose go.mod excludes and replaces nothing, and a proxy that lists all of its
+# versions. Where the list names the module too, it becomes what a module of ours requires, at that version.
+compile() {
+	name=$1 package=$2 version=$3 module=$4
+	export GOBIN=$folder/bin GOFLAGS=-trimpath GOWORK=off CGO_ENABLED=0
+	if [ -z "$module" ]; then
+		go install -ldflags='-s -w' "$package@$version"
+		return
+	fi
+	mkdir -p "$folder/modules/$name"
+	cd "$folder/modules/$name"
+	printf 'module clients/%s\n\ngo %s\n\nrequire %s %s\n' \
+		"$name" "$(go env GOVERSION | sed 's/^go//')" "$module" "$version" >go.mod
+	rm -f go.sum
+	go install -mod=mod -ldflags='-s -w' "$package"
+}
+
 install_client() {
-	name=$1 package=$2 version=$3
+	name=$1 package=$2 version=$3 module=$4
 	stamp=$folder/$name-$version
 	[ -e "$stamp" ] && [ -x "$folder/bin/$name" ] && return
 	if [ "${DRYDOCK_NO_INSTALL:-0}" = 1 ]; then
@@ -56,16 +73,15 @@ install_client() {
 	echo "drydock: compiling $name $version"
 	mkdir -p "$folder/bin"
 	rm -f "$folder/$name"-*
-	GOBIN=$folder/bin GOFLAGS=-trimpath GOWORK=off CGO_ENABLED=0 \
-		go install -ldflags='-s -w' "$package@$version" || return 1
+	(compile "$name" "$package" "$version" "$module") || return 1
 	touch "$stamp"
 }
 
 # Every client is tried, also after another one could not be had.
-while read -r name package version; do
+while read -r name package version module; do
 	case $name in
 	'' | '#'*) continue ;;
 	esac
-	install_client "$name" "$package" "$version" </dev/null || status=1
+	install_client "$name" "$package" "$version" "$module" </dev/null || status=1
 done <tests/clients/go/tools.list
 exit $status

@@ -93,6 +93,7 @@ need_clients() {
 	need podman command -v podman
 	need buildah command -v buildah
 	need containerd has_containerd
+	need runc has_file /usr/sbin/runc /usr/bin/runc /usr/local/bin/runc /usr/local/sbin/runc
 	need golang-go command -v go
 }
 

@@ -5,7 +5,10 @@ A file is a list of cases:
     {"case": "a tag that is not there",
      "send": "GET /v2/team/app/manifests/none",      method and target
      "headers": {"Accept": "*/*"},                   optional
-     "body": "@image",                               optional: text, or the manifest of that name in World
+     "body": "@image",                               optional: text, the manifest of that name in World, or a number of
+                                                     bytes
+     "login": "none",                                optional: without one, or with one that has "expired"
+     "head": false,                                  optional: HEAD has another answer than GET (else it is asked as well)
      "answer": {"status": 404, "error": ["MANIFEST_UNKNOWN", "Requested image not found"]}}
 
 or, where the profiles differ, "ecr": {...} and "oci": {...} in place of "answer". An answer has a status, the headers
@@ -24,6 +27,7 @@ FOLDER = SOURCE / "testdata/registry"
 FORMS = {"uuid": r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "token": r"[A-Za-z0-9_-]+"}
 IMPLIED = {"Date", "Content-Length", "Docker-Distribution-Api-Version"}
 JSON = "application/json; charset=utf-8"
+LOGIN_SECONDS = 12 * 3600
 
 
 def cases(name):
@@ -61,6 +65,7 @@ class World:
             "image": self.image.digest, "config": self.image.config.digest, "layer": self.image.layers[0].digest,
             "child": self.child.digest, "index": self.index.digest, "referrer": self.referrer.digest,
             "referrer_size": self.referrer.size, "another": self.another.digest,
+            "another_config": self.another.config.digest, "another_layer": self.another.layers[0].digest,
             "held": self.held.layers[0].digest, "loose": self.loose.digest, "absent": absent.digest,
             "sparse_child": self.documents["sparse"].children[0].digest, "cache": self.documents["cache"].digest,
             "sparse": self.documents["sparse"].digest, "nested": self.documents["nested"].digest,
@@ -91,7 +96,7 @@ class World:
         location = registry.start_upload("team/app").headers["Location"]
         registry.patch_upload(location, b"hello")
         self.values |= {"upload": location.rsplit("/", 1)[1], "host": server.host}
-        self.registry = registry
+        self.server, self.registry = server, registry
 
     def fill(self, text):
         """The text with its {names} replaced by values."""
@@ -107,11 +112,15 @@ class World:
     def send(self, case, method=None):
         given, target = case["send"].split(" ", 1)
         body = case.get("body", "")
+        body = body if isinstance(body, str) else " " * body
         document = self.documents.get(body[1:]) if body.startswith("@") else None
         headers = {"Content-Type": document.media_type} if document else {}
         headers |= {name: self.fill(value) for name, value in case.get("headers", {}).items()}
-        return self.registry.request(
-            method or given, self.registry.url + self.fill(target), headers=headers,
+        registry = self.server.registry(login=None) if case.get("login") == "none" else self.registry
+        if case.get("login") == "expired":
+            self.server.advance(LOGIN_SECONDS + 1)
+        return registry.request(
+            method or given, registry.url + self.fill(target), headers=headers,
             data=document.manifest if document else body.encode())
 
     # -- comparing ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@
 #   build     compiler, CMake and the libraries Drydock is built on
 #   static    `build` and the source that a statically linked program needs besides (the release build)
 #   test      what `make test` needs on top of `build`
-#   clients   the real clients that tests/clients drives; those that apt does not have are compiled (go_clients.sh)
+#   clients   the real clients that tests/clients drives; those that apt does not have are compiled (go_clients.sh,
+#             sdk_clients.sh)
 #   bench     what `make bench` compares Drydock with
 #   format    the formatter
 #
@@ -14,6 +15,7 @@
 # looked for by what they provide, so those that came another way count. With DRYDOCK_NO_INSTALL=1 it installs nothing:
 # it names what is missing and how to install it, and fails.
 set -eu
+. "$(dirname "$0")/cargo.sh"
 
 cjson_source=/usr/src/cjson
 missing=
@@ -95,6 +97,11 @@ need_clients() {
 	need containerd has_containerd
 	need runc has_file /usr/sbin/runc /usr/bin/runc /usr/local/bin/runc /usr/local/sbin/runc
 	need golang-go command -v go
+	need nodejs command -v node
+	need npm command -v npm
+	need default-jdk-headless command -v javac
+	need maven command -v mvn
+	need cargo find_cargo
 }
 
 need_bench() {
@@ -139,6 +146,7 @@ packages_of() {
 		if in_archive docker-cli; then echo docker-cli; fi
 		;;
 	cjson-source) echo dpkg-dev ;;
+	cargo) cargo_package ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -175,11 +183,16 @@ install_cjson_source() {
 	as_root rm -rf "$work"
 }
 
-# The clients that the distribution does not have: compiled, not installed with apt.
+# The clients that the distribution does not have: compiled, not installed with apt. Both kinds, also after one has failed.
 compile_clients() {
 	case " $* " in
-	*" clients "*) "$(dirname "$0")/go_clients.sh" ;;
+	*" clients "*) ;;
+	*) return 0 ;;
 	esac
+	compiled=0
+	"$(dirname "$0")/go_clients.sh" || compiled=1
+	"$(dirname "$0")/sdk_clients.sh" || compiled=1
+	return $compiled
 }
 
 for set; do

@@ -92,3 +92,37 @@ bool ecr_host_parse(struct slice host, struct ecr_host *out)
 	}
 	return false;
 }
+
+/* sts and sts-fips, with a region behind them */
+static bool parse_sts(struct slice name)
+{
+	struct slice region = name;
+
+	return (cut_prefix(&region, "sts.") || cut_prefix(&region, "sts-fips.")) &&
+	    region_valid(region);
+}
+
+static bool is_sts(struct slice name)
+{
+	static const char *const suffixes[] = {
+	    ".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".localhost"};
+
+	if (slice_is(name, "sts.amazonaws.com"))
+		return true;
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		struct slice head = name;
+		if (cut_suffix(&head, suffixes[i]) && parse_sts(head))
+			return true;
+	}
+	return false;
+}
+
+bool aws_host_served(struct slice name)
+{
+	struct ecr_host host;
+
+	for (size_t i = 0; i < name.len; i++)
+		if (name.at[i] == ':' || (name.at[i] >= 'A' && name.at[i] <= 'Z'))
+			return false;
+	return ecr_host_parse(name, &host) || is_sts(name);
+}

@@ -20,4 +20,11 @@ struct ecr_host {
  */
 bool ecr_host_parse(struct slice host, struct ecr_host *out);
 
+/*
+ * Whether name, in lower case and without a port, is one that AWS's clients reach Drydock's services
+ * by: a name of ECR's, or one of STS's (sts.amazonaws.com, sts.{region}.amazonaws.com and its FIPS,
+ * Chinese and .localhost forms), which scripts ask for their account.
+ */
+bool aws_host_served(struct slice name);
+
 #endif

@@ -65,11 +65,37 @@ static void others(void **state)
 	assert_slice(h.name, "kept");
 }
 
+static void served(void **state)
+{
+	static const char *const good[] = {"503561414328.dkr.ecr.us-east-1.amazonaws.com",
+	    "503561414328.dkr-ecr.us-east-1.on.aws", "api.ecr.eu-west-1.amazonaws.com",
+	    "ecr.eu-west-1.api.aws", "api.ecr.cn-north-1.amazonaws.com.cn",
+	    "503561414328.dkr.ecr.us-east-1.localhost", "sts.amazonaws.com",
+	    "sts.us-east-1.amazonaws.com", "sts-fips.us-east-1.amazonaws.com",
+	    "sts.cn-north-1.amazonaws.com.cn", "sts.us-east-1.api.aws", "sts.us-east-1.localhost"};
+	static const char *const bad[] = {"", "localhost", "amazonaws.com", "sts", "sts.",
+	    "s3.us-east-1.amazonaws.com", "sts.localhost", "sts.on.aws", "sts.us-east-1.on.aws",
+	    "sts.us.east.amazonaws.com", "x.sts.us-east-1.amazonaws.com", "sts.amazonaws.com.",
+	    "STS.us-east-1.amazonaws.com", "sts.us-east-1.amazonaws.com:443",
+	    "503561414328.dkr.ecr.us-east-1.amazonaws.com:443",
+	    "503561414328.DKR.ecr.us-east-1.amazonaws.com", "sts.amazonaws.com.cn",
+	    "*.amazonaws.com", "503561414328.dkr.ecr.us-east-1.amazonaws.com.evil.org"};
+
+	for (size_t i = 0; i < COUNT(good); i++)
+		if (!aws_host_served(exact(*state, good[i])))
+			fail_msg("'%s' was refused", good[i]);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (aws_host_served(exact(*state, bad[i])))
+			fail_msg("'%s' was taken", bad[i]);
+	assert_false(aws_host_served(slice_str(NULL)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    arena_test(names),
 	    arena_test(others),
+	    arena_test(served),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,6 +165,58 @@ static bool take_step(struct conn *c, enum conn_state during, enum http_step ste
 	abort();
 }
 
+/* ---- CONN_HANDSHAKE ---- */
+
+/* What comes first: TLS's handshake, and after it, or without it, the first request. */
+static void conn_begin(struct conn *c)
+{
+	request_reset(c);
+	if (c->io->secure && !c->tls) {
+		c->state = CONN_HANDSHAKE;
+		deadline_in(c, options_of(c)->handshake_ms);
+	} else if (c->overflow) {
+		conn_refuse(c, 503, "too many connections");
+	}
+}
+
+static bool handshake_failed(struct conn *c, const char *why)
+{
+	counter_add(&c->loop->counters.handshakes_failed, 1);
+	if (options_of(c)->handshake_failed)
+		options_of(c)->handshake_failed(&c->req, why);
+	/* As in next(): what is unread must not lose the alert. */
+	c->io->shut(c);
+	deadline_in(c, options_of(c)->linger_ms);
+	c->state = CONN_LINGER;
+	return true;
+}
+
+static bool handshake(struct conn *c)
+{
+	char why[256] = "";
+
+	if (!c->readable)
+		return false;
+	c->readable = false;
+	switch (tls_handshake(c, why, sizeof(why))) {
+	case HANDSHAKE_DONE:
+		conn_begin(c);
+		return true;
+	case HANDSHAKE_BLOCKED:
+		return false;
+	case HANDSHAKE_PLAIN:
+		c->req.secure = false;
+		c->req.started_us = c->loop->now_us;
+		return conn_refuse(c, 400, "this port speaks TLS: use https://");
+	case HANDSHAKE_FAILED:
+		return handshake_failed(c, why);
+	case HANDSHAKE_GONE:
+		c->state = CONN_CLOSED;
+		return true;
+	}
+	abort();
+}
+
 /* ---- CONN_READ_HEAD ---- */
 
 /* Empty lines before a request are to be ignored (RFC 9112 section 2.2). */
@@ -371,6 +423,7 @@ static void conn_free(struct conn *c)
 	event_del(&c->read_event);
 	event_del(&c->write_event);
 	reply_file_close(c);
+	c->io->release(c);
 	close(c->fd);
 	if (c->in)
 		loop_buffer_give(loop, c->in);
@@ -381,13 +434,13 @@ static void conn_free(struct conn *c)
 	free(c);
 }
 
-static bool wants_read(enum conn_state state)
+static bool state_reads(enum conn_state state)
 {
-	return state == CONN_READ_HEAD || state == CONN_READ_BODY || state == CONN_DRAIN ||
-	    state == CONN_LINGER;
+	return state == CONN_HANDSHAKE || state == CONN_READ_HEAD || state == CONN_READ_BODY ||
+	    state == CONN_DRAIN || state == CONN_LINGER;
 }
 
-static bool wants_write(enum conn_state state)
+static bool state_writes(enum conn_state state)
 {
 	return state == CONN_CONTINUE || state == CONN_WRITE || state == CONN_FILE;
 }
@@ -398,11 +451,17 @@ static bool wants_write(enum conn_state state)
  */
 static void conn_arm(struct conn *c)
 {
-	bool read = c->reading, write = wants_write(c->state);
+	bool read = c->reading, write = state_writes(c->state), reads = state_reads(c->state);
 
-	if (wants_read(c->state))
+	if (c->turned) {
+		bool other = reads;
+
+		reads = write;
+		write = other;
+	}
+	if (reads)
 		read = true;
-	else if (c->readable)
+	else if (c->readable || c->turned)
 		read = false;
 	if (read != c->reading)
 		read ? event_add(&c->read_event, NULL) : event_del(&c->read_event);
@@ -415,6 +474,8 @@ static void conn_arm(struct conn *c)
 static bool conn_advance(struct conn *c)
 {
 	switch (c->state) {
+	case CONN_HANDSHAKE:
+		return handshake(c);
 	case CONN_READ_HEAD:
 		return read_head(c);
 	case CONN_START:
@@ -468,6 +529,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	loop_now(c->loop);
 	c->readable = true;
+	c->turned = false;
 	/* A reset while the application works is a client gone; an end of stream is not yet. */
 	if (c->state == CONN_WAIT && recv(fd, &byte, 1, MSG_PEEK) < 0 && errno != EAGAIN)
 		c->gone = true;
@@ -481,6 +543,9 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop_now(c->loop);
+	if (c->turned) /* what was read had to write first */
+		c->readable = true;
+	c->turned = false;
 	conn_run(c);
 }
 
@@ -501,14 +566,14 @@ void http_resume(struct http_request *req)
 /* ---- life, as the loop sees it ---- */
 
 struct conn *conn_new(struct http_loop *loop, int fd, const struct sockaddr *remote,
-    socklen_t remote_len, bool overflow)
+    socklen_t remote_len, bool secure, bool overflow)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		abort();
 	c->loop = loop;
-	c->io = &conn_io_plain;
+	c->io = secure ? &conn_io_tls : &conn_io_plain;
 	c->fd = fd;
 	c->overflow = overflow;
 	c->req.reply.file = -1;
@@ -528,20 +593,24 @@ void conn_open(struct conn *c)
 	arena_init(&c->arena);
 	counter_add(&loop->counters.connections, 1);
 	loop_link(loop, c);
-	request_reset(c);
-	if (c->overflow)
-		conn_refuse(c, 503, "too many connections");
-	else if (loop->draining)
+	conn_begin(c);
+	if (loop->draining)
 		conn_drain(c);
+	else if (c->state == CONN_WRITE)
+		conn_run(c);
 	else
 		conn_arm(c);
-	if (c->overflow)
-		conn_run(c);
 }
 
 void conn_late(struct conn *c)
 {
 	switch (c->state) {
+	case CONN_HANDSHAKE:
+		if (c->tls)
+			handshake_failed(c, "it took too long");
+		else
+			c->state = CONN_CLOSED;
+		break;
 	case CONN_READ_HEAD:
 		if (c->in_head)
 			conn_refuse(c, 408, "the request head took too long");
@@ -566,8 +635,9 @@ void conn_drain(struct conn *c)
 {
 	char byte;
 
-	if (c->state != CONN_READ_HEAD || c->in_head || has_unread(c) ||
-	    recv(c->fd, &byte, 1, MSG_PEEK) > 0) {
+	if (c->state != CONN_HANDSHAKE &&
+	    (c->state != CONN_READ_HEAD || c->in_head || has_unread(c) ||
+		recv(c->fd, &byte, 1, MSG_PEEK) > 0)) {
 		conn_arm(c); /* reply_begin sees that the loop drains */
 		return;
 	}
@@ -582,6 +652,7 @@ void conn_cut(struct conn *c)
 		c->gone = true;
 		shutdown(c->fd, SHUT_RDWR);
 		return;
+	case CONN_HANDSHAKE:
 	case CONN_READ_HEAD:
 	case CONN_DRAIN:
 	case CONN_LINGER:

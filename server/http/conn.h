@@ -17,6 +17,7 @@
 
 /* In the order in which a request passes them. */
 enum conn_state {
+	CONN_HANDSHAKE, /* TLS's, once in a connection */
 	CONN_READ_HEAD, /* idle, or part of a head is there */
 	CONN_START,     /* head known: route, limits, the handler's start */
 	CONN_CONTINUE,  /* 100 Continue is being sent */
@@ -38,12 +39,14 @@ struct conn {
 	struct http_loop *loop;
 	struct conn *next, **prev;
 	const struct conn_io *io;
+	struct ssl_st *tls; /* of conn_io_tls, from its first byte on; else NULL */
 	int fd;
 	enum conn_state state;
 	enum conn_state waited_in; /* state whose handler function returned HTTP_WAIT */
 	struct event read_event, write_event;
 	bool reading, writing; /* events are pending */
 	bool readable;         /* the socket may have bytes: one read is due */
+	bool turned;           /* TLS: the state waits for the other direction than it would */
 	bool running;          /* within conn_run */
 	bool live;     /* the handler was started and has not said HTTP_DONE: abort is owed */
 	bool gone;     /* the client left (or the server stops) during HTTP_WAIT */
@@ -79,10 +82,10 @@ static inline struct conn *conn_of(struct http_request *req)
 
 /*
  * A connection for an accepted socket (owned from here on), counted on the loop; conn_open must run
- * on that loop next. overflow: it is only told 503.
+ * on that loop next. secure: it speaks TLS. overflow: it is only told 503.
  */
 struct conn *conn_new(struct http_loop *loop, int fd, const struct sockaddr *remote,
-    socklen_t remote_len, bool overflow);
+    socklen_t remote_len, bool secure, bool overflow);
 void conn_open(struct conn *c);
 /* Takes it as far as it goes; it may be freed. */
 void conn_run(struct conn *c);

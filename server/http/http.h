@@ -13,7 +13,7 @@
  * code takes no lock. Handlers run on the connection's loop and must not block for long: what
  * waits (storage, another thread) returns HTTP_WAIT and is continued by http_resume.
  *
- * One socket listens, on loop 0, and hands each connection to the loop that has the fewest. Not a
+ * One socket listens (two with TLS), on loop 0, and hands each connection to the loop that has the fewest. Not a
  * SO_REUSEPORT listener per loop: the kernel's hash leaves loops idle when connections are few
  * and heavy (a push is about five), and with that option a second server would silently share the
  * port instead of being told that it is in use.
@@ -33,6 +33,7 @@
 struct http_server;
 struct http_loop;
 struct http_request;
+struct tls;
 
 enum http_method {
 	METHOD_NONE, /* the head was never understood: only seen by refuse and finished */
@@ -216,12 +217,17 @@ int64_t http_now_us(void);
 
 /* A zero means the default in brackets. */
 struct http_options {
-	const char *host;         /* a numeric address or "localhost" [127.0.0.1] */
-	uint16_t port;            /* 0: any free one */
+	const char *host; /* a numeric address or "localhost" [127.0.0.1] */
+	uint16_t port;    /* 0: any free one */
+	bool tls_only;    /* there is no plain listener */
+	struct tls *tls;  /* (tls.h) listens with TLS too; outlives the server. NULL: does not */
+	const char *tls_host;     /* as host, and */
+	uint16_t tls_port;        /* as port, of the listener with TLS */
 	unsigned threads;         /* [one per core that this process may use] */
 	unsigned max_connections; /* in all; one more is answered 503 [4096] */
 	uint32_t head_bytes;      /* longest request head: 431; at most 65535 [32 KiB] */
 	uint32_t target_bytes;    /* longest request target: 414 [8 KiB] */
+	uint32_t handshake_ms;    /* TLS's, from accept to end: close [10 s] */
 	uint32_t head_ms;         /* from the first byte of a head to its end: 408 [10 s] */
 	uint32_t idle_ms;         /* between requests: silent close [75 s] */
 	uint32_t body_ms;         /* without a byte of the body: 408 [60 s] */
@@ -250,11 +256,16 @@ struct http_options {
 	void (*refuse)(struct http_request *req, int status, const char *reason);
 	/* After each request, refused and aborted ones too; for log and counters. May be NULL. */
 	void (*finished)(struct http_request *req);
+	/*
+	 * A client with which no TLS could be agreed upon, and why, in few words; of req only
+	 * http_remote and the arena are of use. May be NULL.
+	 */
+	void (*handshake_failed)(struct http_request *req, const char *why);
 };
 
 /* Sums over all loops, read without stopping them. */
 struct http_counters {
-	uint64_t connections, requests, refused, aborted, bytes_in, bytes_out;
+	uint64_t connections, handshakes_failed, requests, refused, aborted, bytes_in, bytes_out;
 	unsigned open; /* connections now */
 };
 
@@ -263,8 +274,9 @@ struct http_counters {
  * names the address and the mend in why. The options are copied, the strings in them are not kept.
  */
 struct http_server *http_server_new(const struct http_options *options, char *why, size_t why_len);
-/* The port that was bound. */
+/* The ports that were bound; 0: there is no such listener. */
 uint16_t http_server_port(const struct http_server *server);
+uint16_t http_server_tls_port(const struct http_server *server);
 unsigned http_server_threads(const struct http_server *server);
 /* Loop number index (below http_server_threads), for http_post to one that is not a request's. */
 struct http_loop *http_server_loop(struct http_server *server, unsigned index);

@@ -41,9 +41,15 @@ static void plain_shut(struct conn *c)
 	shutdown(c->fd, SHUT_WR);
 }
 
+static void plain_release(struct conn *c)
+{
+	(void)c;
+}
+
 const struct conn_io conn_io_plain = {
     .read = plain_read,
     .write = plain_write,
     .send_file = plain_send_file,
     .shut = plain_shut,
+    .release = plain_release,
 };

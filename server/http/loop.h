@@ -7,10 +7,8 @@
 #define DRYDOCK_SERVER_HTTP_LOOP_H
 
 #include "server/http/http.h"
+#include "server/http/listener.h"
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-#include <event2/listener.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -28,7 +26,8 @@ struct loop_buffer {
 
 /* Written by the loop's thread alone, read by any. */
 struct loop_counters {
-	_Atomic uint64_t connections, requests, refused, aborted, bytes_in, bytes_out;
+	_Atomic uint64_t connections, handshakes_failed, requests, refused, aborted, bytes_in,
+	    bytes_out;
 };
 
 struct http_loop {
@@ -59,11 +58,8 @@ struct http_loop {
 
 struct http_server {
 	struct http_options options;
-	uint16_t port;
 	int64_t tick_us;
-	int listen_fd;
-	struct evconnlistener *listener; /* on loop 0 */
-	struct event accept_again;       /* after running out of descriptors */
+	struct listener plain, secure; /* on loop 0 */
 	unsigned thread_count;
 	struct http_loop *loops;
 

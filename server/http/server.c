@@ -1,20 +1,15 @@
 /* The server: its socket, its loops, start and stop. See http.h. */
 #include "server/http/conn.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#define BACKLOG 1024
 #define THREADS_MAX 256
-#define OVERFLOW_MAX 64 /* connections beyond the limit that still get their 503 */
 #define TICK_MIN_MS 10
 #define TICK_MAX_MS 500
 
@@ -37,6 +32,7 @@ static void options_complete(struct http_options *o)
 	if (o->head_bytes > PARSE_HEAD_MAX)
 		o->head_bytes = PARSE_HEAD_MAX;
 	o->target_bytes = o->target_bytes ? o->target_bytes : 8u << 10;
+	o->handshake_ms = o->handshake_ms ? o->handshake_ms : 10000;
 	o->head_ms = o->head_ms ? o->head_ms : 10000;
 	o->idle_ms = o->idle_ms ? o->idle_ms : 75000;
 	o->body_ms = o->body_ms ? o->body_ms : 60000;
@@ -48,7 +44,8 @@ static void options_complete(struct http_options *o)
 /* A quarter of the shortest time-out: so late a deadline may be noticed. */
 static int64_t tick_us(const struct http_options *o)
 {
-	const uint32_t timeouts[] = {o->head_ms, o->idle_ms, o->body_ms, o->write_ms, o->linger_ms};
+	const uint32_t timeouts[] = {
+	    o->handshake_ms, o->head_ms, o->idle_ms, o->body_ms, o->write_ms, o->linger_ms};
 	uint32_t ms = TICK_MAX_MS * 4;
 
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(*timeouts); i++)
@@ -56,165 +53,29 @@ static int64_t tick_us(const struct http_options *o)
 	return (ms / 4 < TICK_MIN_MS ? TICK_MIN_MS : ms / 4) * (int64_t)1000;
 }
 
-/* ---- the listening socket ---- */
-
-/* A numeric address or localhost, and its length; 0 when it is neither. */
-static socklen_t address_of(const char *host, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in *v4 = (void *)out;
-	struct sockaddr_in6 *v6 = (void *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (!host || !*host || strcmp(host, "localhost") == 0)
-		host = "127.0.0.1";
-	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		return sizeof(*v4);
-	}
-	if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-		return sizeof(*v6);
-	}
-	return 0;
-}
-
-static void say_why_not(int error, const struct http_options *o, char *why, size_t why_len)
-{
-	switch (error) {
-	case EADDRINUSE:
-		snprintf(why, why_len,
-		    "port %u is in use: stop what holds it, or choose another with --listen",
-		    o->port);
-		break;
-	case EACCES:
-		snprintf(why, why_len,
-		    "port %u needs privileges: choose one above 1023 with --listen", o->port);
-		break;
-	case EADDRNOTAVAIL:
-		snprintf(why, why_len,
-		    "%s is not an address of this machine: choose one that is with --listen",
-		    o->host);
-		break;
-	default:
-		snprintf(why, why_len, "cannot listen on %s port %u: %s",
-		    o->host ? o->host : "127.0.0.1", o->port, strerror(error));
-		break;
-	}
-}
-
-static bool server_listen(struct http_server *server, char *why, size_t why_len)
-{
-	const struct http_options *o = &server->options;
-	struct sockaddr_storage address;
-	socklen_t len = address_of(o->host, o->port, &address);
-	int one = 1;
-
-	if (len == 0) {
-		snprintf(why, why_len,
-		    "'%s' is not an address to listen on: give a numeric one, such as "
-		    "127.0.0.1, with --listen",
-		    o->host);
-		return false;
-	}
-	server->listen_fd =
-	    socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (server->listen_fd < 0 ||
-	    setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-	    bind(server->listen_fd, (struct sockaddr *)&address, len) != 0 ||
-	    listen(server->listen_fd, BACKLOG) != 0 ||
-	    getsockname(server->listen_fd, (struct sockaddr *)&address, &len) != 0) {
-		say_why_not(errno, o, why, why_len);
-		return false;
-	}
-	/* The port has the same place in both families. */
-	server->port = ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
-	return true;
-}
-
 /* ---- accepting, on loop 0 ---- */
-
-/* The loop with the fewest connections; `total` is the sum over all. */
-static struct http_loop *least_loaded(struct http_server *server, unsigned *total)
-{
-	struct http_loop *best = NULL;
-	unsigned fewest = 0;
-
-	*total = 0;
-	for (unsigned i = 0; i < server->thread_count; i++) {
-		unsigned open = atomic_load_explicit(&server->loops[i].open, memory_order_relaxed);
-
-		*total += open;
-		if (!best || open < fewest) {
-			best = &server->loops[i];
-			fewest = open;
-		}
-	}
-	return best;
-}
-
-static void run_open(struct http_task *task)
-{
-	conn_open((struct conn *)((char *)task - offsetof(struct conn, task)));
-}
-
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *remote,
-    int remote_len, void *arg)
-{
-	struct http_server *server = arg;
-	struct http_loop *loop;
-	struct conn *c;
-	unsigned total;
-
-	(void)listener;
-	loop = least_loaded(server, &total);
-	if (total >= server->options.max_connections + OVERFLOW_MAX) {
-		close(fd);
-		return;
-	}
-	c = conn_new(
-	    loop, fd, remote, (socklen_t)remote_len, total >= server->options.max_connections);
-	if (loop->index == 0) {
-		loop_now(loop);
-		conn_open(c);
-		return;
-	}
-	c->task.run = run_open;
-	http_post(loop, &c->task);
-}
-
-/* Out of descriptors or memory, mostly: the kernel queues while others finish. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-	struct http_server *server = arg;
-	struct timeval soon = {.tv_usec = 100000};
-
-	evconnlistener_disable(listener);
-	event_add(&server->accept_again, &soon);
-}
-
-static void on_accept_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct http_server *server = arg;
-
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(server->listener);
-}
 
 void server_stop_accepting(struct http_server *server)
 {
-	event_del(&server->accept_again);
-	evconnlistener_free(server->listener); /* closes the socket */
-	server->listener = NULL;
-	server->listen_fd = -1;
+	listener_stop(&server->plain);
+	listener_stop(&server->secure);
 	/* After every connection that loop 0 has handed over. */
 	for (unsigned i = 1; i < server->thread_count; i++)
 		http_post(&server->loops[i], &server->loops[i].drain_task);
 }
 
 /* ---- life ---- */
+
+static bool server_listen(struct http_server *server, char *why, size_t why_len)
+{
+	const struct http_options *o = &server->options;
+
+	return (o->tls_only ||
+		   listener_bind(&server->plain, o->host, o->port, "--listen", why, why_len)) &&
+	    (!o->tls ||
+		listener_bind(
+		    &server->secure, o->tls_host, o->tls_port, "--tls-listen", why, why_len));
+}
 
 struct http_server *http_server_new(const struct http_options *options, char *why, size_t why_len)
 {
@@ -226,7 +87,8 @@ struct http_server *http_server_new(const struct http_options *options, char *wh
 	server->options = *options;
 	options_complete(&server->options);
 	server->tick_us = tick_us(&server->options);
-	server->listen_fd = -1;
+	listener_init(&server->plain, server, false);
+	listener_init(&server->secure, server, true);
 	pthread_mutex_init(&server->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -239,7 +101,7 @@ struct http_server *http_server_new(const struct http_options *options, char *wh
 	for (unsigned i = 0; i < server->thread_count; i++)
 		server->loops[i].wake_fd = -1;
 	if (server_listen(server, why, why_len)) {
-		server->options.host = NULL; /* the caller's */
+		server->options.host = server->options.tls_host = NULL; /* the caller's */
 		return server;
 	}
 	http_server_free(server);
@@ -248,19 +110,11 @@ struct http_server *http_server_new(const struct http_options *options, char *wh
 
 static bool loops_init(struct http_server *server)
 {
-	struct event_base *base;
-
 	for (unsigned i = 0; i < server->thread_count; i++)
 		if (!loop_init(&server->loops[i], server, i))
 			return false;
-	base = server->loops[0].base;
-	event_assign(&server->accept_again, base, -1, 0, on_accept_again, server);
-	server->listener = evconnlistener_new(base, on_accept, server,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, server->listen_fd);
-	if (!server->listener)
-		return false;
-	evconnlistener_set_error_cb(server->listener, on_accept_error);
-	return true;
+	return listener_start(&server->plain, server->loops[0].base) &&
+	    listener_start(&server->secure, server->loops[0].base);
 }
 
 /* With all signals blocked, which the threads inherit. The number started is server->running. */
@@ -339,10 +193,8 @@ void http_server_free(struct http_server *server)
 {
 	if (!server)
 		return;
-	if (server->listener)
-		evconnlistener_free(server->listener);
-	else if (server->listen_fd >= 0)
-		close(server->listen_fd);
+	listener_stop(&server->plain);
+	listener_stop(&server->secure);
 	for (unsigned i = 0; i < server->options.threads; i++)
 		loop_release(&server->loops[i]);
 	free(server->loops);
@@ -353,7 +205,12 @@ void http_server_free(struct http_server *server)
 
 uint16_t http_server_port(const struct http_server *server)
 {
-	return server->port;
+	return server->plain.port;
+}
+
+uint16_t http_server_tls_port(const struct http_server *server)
+{
+	return server->secure.port;
 }
 
 unsigned http_server_threads(const struct http_server *server)
@@ -379,6 +236,8 @@ void http_server_counters(struct http_server *server, struct http_counters *out)
 		struct loop_counters *c = &loop->counters;
 
 		out->connections += atomic_load_explicit(&c->connections, memory_order_relaxed);
+		out->handshakes_failed +=
+		    atomic_load_explicit(&c->handshakes_failed, memory_order_relaxed);
 		out->requests += atomic_load_explicit(&c->requests, memory_order_relaxed);
 		out->refused += atomic_load_explicit(&c->refused, memory_order_relaxed);
 		out->aborted += atomic_load_explicit(&c->aborted, memory_order_relaxed);

@@ -5,6 +5,8 @@
 #include "server/admin/admin.h"
 #include "server/call.h"
 #include "server/ecr/ecr.h"
+#include "server/http/authority.h"
+#include "server/http/tls.h"
 #include "server/log.h"
 #include "server/registry/registry.h"
 
@@ -126,12 +128,54 @@ static void loop_stop(struct http_loop *loop, void *user)
 	free(state);
 }
 
-bool app_start(struct app *app, const struct config *config, struct store *store, struct err *err)
+static void handshake_failed(struct http_request *req, const char *why)
 {
-	bool v6 = strchr(config->listen_host, ':') != NULL;
+	struct slice remote = http_remote(req);
+
+	log_say(LOG_LEVEL_WARN, "no TLS with %.*s: %s", SLICE_ARG(remote), why);
+}
+
+/* What TLS needs: the user's certificate, or the authority, made when there is none. */
+static bool tls_start(struct app *app, const struct config *config, struct err *err)
+{
+	struct tls_options options = {
+	    .names = app->tls_names, .name_count = config->tls_name_count};
+
+	if (!config->tls_host[0])
+		return true;
+	for (unsigned i = 0; i < config->tls_name_count; i++)
+		app->tls_names[i] = config->tls_names[i];
+	if (config->tls_certificate[0]) {
+		options.certificate = config->tls_certificate;
+		options.key = config->tls_key;
+	} else {
+		app->ca = authority_open(config->tls_authority, app->tls_names,
+		    config->tls_name_count, err->text, sizeof(err->text));
+		if (!app->ca)
+			return false;
+		options.authority = app->ca;
+	}
+	app->tls = tls_new(&options, err->text, sizeof(err->text));
+	return app->tls != NULL;
+}
+
+/* "127.0.0.1:5001"; empty without a port. */
+static void say_authority(char *out, size_t room, const char *host, uint16_t port)
+{
+	out[0] = '\0';
+	if (port)
+		snprintf(out, room, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+}
+
+static bool listen_and_serve(struct app *app, const struct config *config, struct err *err)
+{
 	struct http_options options = {
 	    .host = config->listen_host,
 	    .port = config->listen_port,
+	    .tls_only = !config->listen_host[0],
+	    .tls = app->tls,
+	    .tls_host = config->tls_host,
+	    .tls_port = config->tls_port,
 	    .threads = config->threads,
 	    .max_connections = config->max_connections,
 	    .user = app,
@@ -140,28 +184,49 @@ bool app_start(struct app *app, const struct config *config, struct store *store
 	    .route = route,
 	    .refuse = refuse,
 	    .finished = finished,
+	    .handshake_failed = handshake_failed,
 	};
 
-	*app = (struct app){.config = config, .store = store};
 	app->http = http_server_new(&options, err->text, sizeof(err->text));
 	if (!app->http)
 		return false;
-	snprintf(app->authority, sizeof(app->authority), v6 ? "[%s]:%u" : "%s:%u",
-	    config->listen_host, (unsigned)http_server_port(app->http));
-	if (http_server_start(app->http, err->text, sizeof(err->text)))
-		return true;
+	say_authority(app->authority, sizeof(app->authority), config->listen_host, app_port(app));
+	say_authority(
+	    app->tls_authority, sizeof(app->tls_authority), config->tls_host, app_tls_port(app));
+	return http_server_start(app->http, err->text, sizeof(err->text));
+}
+
+static void app_release(struct app *app)
+{
 	http_server_free(app->http);
+	tls_free(app->tls);
+	authority_free(app->ca);
+	app->http = NULL;
+	app->tls = NULL;
+	app->ca = NULL;
+}
+
+bool app_start(struct app *app, const struct config *config, struct store *store, struct err *err)
+{
+	*app = (struct app){.config = config, .store = store};
+	if (tls_start(app, config, err) && listen_and_serve(app, config, err))
+		return true;
+	app_release(app);
 	return false;
 }
 
 void app_stop(struct app *app, int grace_ms)
 {
 	http_server_stop(app->http, (uint32_t)grace_ms);
-	http_server_free(app->http);
-	app->http = NULL;
+	app_release(app);
 }
 
 uint16_t app_port(const struct app *app)
 {
 	return http_server_port(app->http);
+}
+
+uint16_t app_tls_port(const struct app *app)
+{
+	return http_server_tls_port(app->http);
 }

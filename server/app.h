@@ -17,8 +17,12 @@ struct app {
 	const struct config *config;
 	struct store *store;
 	struct http_server *http;
-	char authority[300]; /* "127.0.0.1:5001": what we listen on, for a request without Host */
-	int64_t started_ms;  /* monotonic */
+	struct authority *ca; /* NULL: no TLS, or with the user's certificate */
+	struct tls *tls;      /* NULL: no TLS */
+	const char *tls_names[TLS_NAMES_MAX];
+	/* "127.0.0.1:5001": what we listen on, for a request without Host; empty: not at all */
+	char authority[300], tls_authority[300];
+	int64_t started_ms; /* monotonic */
 };
 
 /* What belongs to one loop's thread. */
@@ -32,7 +36,8 @@ struct app_loop {
 bool app_start(struct app *app, const struct config *config, struct store *store, struct err *err);
 /* Finishes what runs (grace_ms at most), closes every connection, joins the threads. */
 void app_stop(struct app *app, int grace_ms);
-/* The port listened on, once started. */
+/* The ports listened on, once started; 0: none. */
 uint16_t app_port(const struct app *app);
+uint16_t app_tls_port(const struct app *app);
 
 #endif

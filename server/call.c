@@ -141,7 +141,9 @@ static struct slice reached_host(struct call *c)
 {
 	struct slice host = c->req->host;
 
-	return host_printable(host) ? host : slice_str(c->app->authority);
+	if (host_printable(host))
+		return host;
+	return slice_str(c->req->secure ? c->app->tls_authority : c->app->authority);
 }
 
 struct slice call_registry_host(struct call *c)
@@ -162,8 +164,8 @@ struct slice call_registry_host(struct call *c)
 
 struct slice call_registry_url(struct call *c)
 {
-	const char *scheme = c->app->config->addresses == ADDRESS_ECR ? "https" : "http";
+	bool https = c->req->secure || c->app->config->addresses == ADDRESS_ECR;
 	struct slice host = call_registry_host(c);
 
-	return arena_slicef(c->arena, "%s://%.*s", scheme, SLICE_ARG(host));
+	return arena_slicef(c->arena, "http%s://%.*s", https ? "s" : "", SLICE_ARG(host));
 }

@@ -78,7 +78,7 @@ void call_await(struct call *c, struct store_job *job, void *data, call_step *ne
 
 /* The address under which this call's registry was reached: "localhost:5001", or ECR's own form. */
 struct slice call_registry_host(struct call *c);
-/* The same with its scheme: "http://localhost:5001". */
+/* The same with its scheme: "http://localhost:5001"; https when reached so, and for ECR's own form. */
 struct slice call_registry_url(struct call *c);
 
 #endif

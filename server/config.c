@@ -2,6 +2,7 @@
 #include "server/config.h"
 
 #include "protocol/names.h"
+#include "server/http/authority.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static int choice(const char *value, const char *const *names)
 }
 
 /* HOST:PORT, with an IPv6 host in brackets. */
-static bool set_listen(struct config *c, const char *value)
+static bool host_and_port(const char *value, char host[256], uint16_t *out)
 {
 	const char *colon = strrchr(value, ':');
 	size_t len = colon ? (size_t)(colon - value) : 0;
@@ -59,12 +60,64 @@ static bool set_listen(struct config *c, const char *value)
 		value++;
 		len -= 2;
 	}
-	if (len == 0 || len >= sizeof(c->listen_host))
+	if (len == 0 || len >= 256)
 		return false;
-	memcpy(c->listen_host, value, len);
-	c->listen_host[len] = '\0';
-	c->listen_port = (uint16_t)port;
+	memcpy(host, value, len);
+	host[len] = '\0';
+	*out = (uint16_t)port;
 	return true;
+}
+
+static bool set_listen(struct config *c, const char *value)
+{
+	if (strcmp(value, "none") != 0)
+		return host_and_port(value, c->listen_host, &c->listen_port);
+	c->listen_host[0] = '\0';
+	return true;
+}
+
+static bool set_tls_listen(struct config *c, const char *value)
+{
+	if (strcmp(value, "none") != 0)
+		return host_and_port(value, c->tls_host, &c->tls_port);
+	c->tls_host[0] = '\0';
+	return true;
+}
+
+static bool set_tls_certificate(struct config *c, const char *value)
+{
+	return copy_text(c->tls_certificate, sizeof(c->tls_certificate), value);
+}
+
+static bool set_tls_key(struct config *c, const char *value)
+{
+	return copy_text(c->tls_key, sizeof(c->tls_key), value);
+}
+
+static bool set_tls_authority(struct config *c, const char *value)
+{
+	return copy_text(c->tls_authority, sizeof(c->tls_authority), value);
+}
+
+/* NAME or NAME,NAME... */
+static bool set_tls_name(struct config *c, const char *value)
+{
+	struct slice rest = slice_str(value);
+
+	while (rest.len > 0) {
+		struct slice name = slice_cut(&rest, ',');
+		char *to = c->tls_names[c->tls_name_count];
+
+		if (c->tls_name_count == TLS_NAMES_MAX || name.len >= sizeof(c->tls_names[0]))
+			return false;
+		for (size_t i = 0; i < name.len; i++)
+			to[i] = (char)tolower((unsigned char)name.at[i]);
+		to[name.len] = '\0';
+		if (!authority_name_valid(to))
+			return false;
+		c->tls_name_count++;
+	}
+	return c->tls_name_count > 0;
 }
 
 static bool set_data(struct config *c, const char *value)
@@ -180,8 +233,20 @@ static bool set_gc_interval(struct config *c, const char *value)
 }
 
 static const struct option options[] = {
-    {"listen", "HOST:PORT", set_listen, "an address and port, such as 127.0.0.1:5001",
-	"where to listen (default 127.0.0.1:5001; port 0 picks a free one)"},
+    {"listen", "HOST:PORT", set_listen, "an address and port, such as 127.0.0.1:5001, or none",
+	"where to listen (default 127.0.0.1:5001; port 0 picks a free one; none: only with TLS)"},
+    {"tls-listen", "HOST:PORT", set_tls_listen,
+	"an address and port, such as 127.0.0.1:443, or none",
+	"where to listen with TLS (default none)"},
+    {"tls-cert", "FILE", set_tls_certificate, "a file",
+	"the certificate to show, with its chain, in PEM (default: made by a local authority for the "
+	"names that clients ask for)"},
+    {"tls-key", "FILE", set_tls_key, "a file", "its private key, in PEM"},
+    {"tls-ca", "DIR", set_tls_authority, "a folder",
+	"where the local authority is kept (default: ca in the data folder, of an ephemeral server in the "
+	"default one)"},
+    {"tls-name", "NAME", set_tls_name, "a host name or a numeric address (at most 16 in all)",
+	"a further name that the local authority makes certificates for (may be given several times)"},
     {"data", "DIR", set_data, "a folder",
 	"the data folder (default $XDG_DATA_HOME/drydock, else ~/.local/share/drydock)"},
     {"ephemeral", NULL, set_ephemeral, "true or false",
@@ -320,27 +385,78 @@ static bool read_arguments(struct config *config, int argc, char **argv, char *w
 	return true;
 }
 
-static bool default_data_folder(struct config *config, char *why, size_t why_len)
+static bool default_folder(char *out, size_t room)
 {
 	const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
 	int len = -1;
 
 	if (base && *base == '/')
-		len = snprintf(config->data, sizeof(config->data), "%s/drydock", base);
+		len = snprintf(out, room, "%s/drydock", base);
 	else if (home && *home)
-		len = snprintf(config->data, sizeof(config->data), "%s/.local/share/drydock", home);
-	if (len > 0 && (size_t)len < sizeof(config->data))
+		len = snprintf(out, room, "%s/.local/share/drydock", home);
+	return len > 0 && (size_t)len < room;
+}
+
+static bool choose_data_folder(struct config *config, char *why, size_t why_len)
+{
+	if (config->ephemeral && config->data[0]) {
+		snprintf(why, why_len,
+		    "--data and --ephemeral exclude each other: an ephemeral server keeps nothing");
+		return false;
+	}
+	if (config->ephemeral || config->data[0] ||
+	    default_folder(config->data, sizeof(config->data)))
 		return true;
 	snprintf(why, why_len,
 	    "there is no home folder to keep the data in: name one with --data, or use --ephemeral");
 	return false;
 }
 
+/* Clients come to trust the authority once, so it outlives ephemeral servers. */
+static bool choose_authority_folder(struct config *config, char *why, size_t why_len)
+{
+	char *folder = config->tls_authority;
+	size_t room = sizeof(config->tls_authority) - sizeof("/ca");
+	bool known;
+
+	if (folder[0])
+		return true;
+	known = config->ephemeral ? default_folder(folder, room)
+				  : copy_text(folder, room, config->data);
+	if (known)
+		memcpy(folder + strlen(folder), "/ca", sizeof("/ca"));
+	else
+		folder[0] = '\0';
+	if (known || !config->tls_host[0] || config->tls_certificate[0])
+		return true;
+	snprintf(why, why_len,
+	    "there is no home folder to keep the certificate authority in: name one with --tls-ca");
+	return false;
+}
+
+static bool check_listeners(const struct config *config, char *why, size_t why_len)
+{
+	const char *trouble = NULL;
+
+	if (!config->listen_host[0] && !config->tls_host[0])
+		trouble = "--listen none needs --tls-listen: somewhere it must listen";
+	else if (!config->tls_certificate[0] != !config->tls_key[0])
+		trouble = "--tls-cert and --tls-key need each other";
+	else if (config->tls_certificate[0] && config->tls_name_count > 0)
+		trouble =
+		    "--tls-name has no use with --tls-cert: a certificate has its names already";
+	if (trouble)
+		snprintf(why, why_len, "%s", trouble);
+	return !trouble;
+}
+
 const char *config_local_host(const struct config *config)
 {
-	if (strcmp(config->listen_host, "0.0.0.0") == 0)
+	const char *host = config->listen_host[0] ? config->listen_host : config->tls_host;
+
+	if (strcmp(host, "0.0.0.0") == 0)
 		return "127.0.0.1";
-	return strcmp(config->listen_host, "::") == 0 ? "::1" : config->listen_host;
+	return strcmp(host, "::") == 0 ? "::1" : host;
 }
 
 bool config_read(struct config *config, int argc, char **argv, char *why, size_t why_len)
@@ -358,10 +474,6 @@ bool config_read(struct config *config, int argc, char **argv, char *why, size_t
 	if (!read_environment(config, why, why_len) ||
 	    !read_arguments(config, argc, argv, why, why_len))
 		return false;
-	if (config->ephemeral && config->data[0]) {
-		snprintf(why, why_len,
-		    "--data and --ephemeral exclude each other: an ephemeral server keeps nothing");
-		return false;
-	}
-	return config->ephemeral || config->data[0] || default_data_folder(config, why, why_len);
+	return choose_data_folder(config, why, why_len) && check_listeners(config, why, why_len) &&
+	    choose_authority_folder(config, why, why_len);
 }

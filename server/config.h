@@ -19,10 +19,18 @@ enum address_form { ADDRESS_REACHED, ADDRESS_ECR, ADDRESS_LOCALHOST };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
+enum { TLS_NAMES_MAX = 16 };
+
 struct config {
-	char listen_host[256];
-	uint16_t listen_port; /* 0: any free one */
-	char data[4096];      /* empty: the default folder */
+	char listen_host[256]; /* empty: not over plain HTTP */
+	uint16_t listen_port;  /* 0: any free one */
+	char tls_host[256];    /* empty: not over TLS */
+	uint16_t tls_port;
+	char tls_certificate[4096], tls_key[4096]; /* files; empty: the authority's */
+	char tls_authority[4096];                  /* its folder */
+	char tls_names[TLS_NAMES_MAX][256];        /* further ones that it signs for */
+	unsigned tls_name_count;
+	char data[4096]; /* empty: the default folder */
 	bool ephemeral;
 	enum auth_mode auth;
 	enum address_form addresses;
@@ -44,7 +52,10 @@ struct config {
  */
 bool config_read(struct config *config, int argc, char **argv, char *why, size_t why_len);
 
-/* The host by which this machine reaches what listens there: the loopback one for "every address". */
+/*
+ * The host by which this machine reaches what listens there, over plain HTTP when that is served: the loopback one
+ * for "every address".
+ */
 const char *config_local_host(const struct config *config);
 
 /* The options with their meanings, for --help. */

@@ -24,6 +24,8 @@ static const struct verb {
     {"import", verb_import, "put a docker save archive or an OCI layout into a repository"},
     {"export", verb_export, "write an image to an OCI layout that skopeo and docker load read"},
     {"gc", verb_gc, "collect layers that no image holds, now"},
+    {"ca", verb_ca, "print the certificate of the local authority, and where clients keep it"},
+    {"hosts", verb_hosts, "print the hosts-file lines by which AWS's names mean this machine"},
     {"version", verb_version, "print the version"},
     {"help", verb_help, "print this"},
 };

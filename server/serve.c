@@ -70,24 +70,31 @@ static void raise_descriptor_limit(void)
 /* For a person at a terminal: the four commands with which to try it. */
 static void print_first_steps(const struct app *app)
 {
-	const char *host = config_local_host(app->config);
+	const char *host = config_local_host(app->config),
+		   *scheme = app_port(app) ? "http" : "https";
+	unsigned port = app_port(app) ? app_port(app) : app_tls_port(app);
 	char at[300];
 
-	snprintf(at, sizeof(at), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, app_port(app));
+	snprintf(at, sizeof(at), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 	printf("\nTry it from another terminal:\n\n"
 	       "  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=%s "
-	       "AWS_ENDPOINT_URL=http://%s\n\n"
+	       "AWS_ENDPOINT_URL=%s://%s\n\n"
 	       "  aws ecr create-repository --repository-name hello\n"
 	       "  aws ecr get-login-password | docker login --username AWS --password-stdin %s\n"
 	       "  docker tag IMAGE %s/hello:v1 && docker push %s/hello:v1\n"
 	       "  docker pull %s/hello:v1\n\n"
-	       "Ctrl-C stops it.\n",
-	    app->config->region, at, at, at, at, at);
+	       "%sCtrl-C stops it.\n",
+	    app->config->region, scheme, at, at, at, at, at,
+	    app->ca ? "drydock ca: how clients come to trust its certificates. " : "");
 }
 
+/* Whoever reads the first line may connect, over TLS as well. */
 static void announce(const struct app *app)
 {
-	printf("drydock ready on http://%s\n", app->authority);
+	if (app->authority[0])
+		printf("drydock ready on http://%s\n", app->authority);
+	if (app->tls_authority[0])
+		printf("drydock ready on https://%s\n", app->tls_authority);
 	if (isatty(STDOUT_FILENO))
 		print_first_steps(app);
 	fflush(stdout);

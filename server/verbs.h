@@ -10,5 +10,7 @@ int verb_health(int argc, char **argv); /* asks a running server */
 int verb_import(int argc, char **argv); /* an archive into a repository */
 int verb_export(int argc, char **argv); /* an image into an archive */
 int verb_gc(int argc, char **argv);     /* collects what no image holds */
+int verb_ca(int argc, char **argv);     /* the local certificate authority */
+int verb_hosts(int argc, char **argv);  /* lines for the hosts file */
 
 #endif

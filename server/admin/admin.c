@@ -220,6 +220,8 @@ static enum http_step metrics(struct http_request *req)
 	metric(
 	    &out, "drydock_connections_total", "counter", "Connections accepted.", n.connections);
 	metric(&out, "drydock_connections_open", "gauge", "Connections open now.", n.open);
+	metric(&out, "drydock_handshakes_failed_total", "counter",
+	    "Connections with which no TLS could be agreed upon.", n.handshakes_failed);
 	metric(&out, "drydock_requests_total", "counter", "Requests answered.", n.requests);
 	metric(&out, "drydock_requests_refused_total", "counter",
 	    "Requests refused for their form or size.", n.refused);

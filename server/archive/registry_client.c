@@ -21,6 +21,7 @@ static bool serve_folder(struct registry_client *r, char *url, size_t room, stru
 	config = r->options->config;
 	config.threads = 1;
 	config.listen_port = 0;
+	config.tls_host[0] = '\0';
 	config.auth = AUTH_TOKEN;
 	snprintf(config.listen_host, sizeof(config.listen_host), "127.0.0.1");
 	log_setup(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);

@@ -103,10 +103,10 @@ def test_what_an_ephemeral_server_leaves(make_server, tmp_path, ephemeral):
 WRONG = {
     "no such option": (["--color"], {}, 'there is no option "--color": see drydock serve --help'),
     "no option at all": (["data"], {}, 'there is no option "data": see drydock serve --help'),
-    "no value": (["--listen"], {}, "--listen expects an address and port, such as 127.0.0.1:5001 after it"),
+    "no value": (["--listen"], {}, "--listen expects an address and port, such as 127.0.0.1:5001, or none after it"),
     "no port": (
         ["--listen", "127.0.0.1"], {},
-        '--listen expects an address and port, such as 127.0.0.1:5001, not "127.0.0.1"'),
+        '--listen expects an address and port, such as 127.0.0.1:5001, or none, not "127.0.0.1"'),
     "port too large": (["--listen", "127.0.0.1:65536"], {}, "--listen expects an address and port"),
     "port a word": (["--listen", "127.0.0.1:http"], {}, "--listen expects an address and port"),
     "mode": (["--auth", "none"], {}, "--auth expects "),

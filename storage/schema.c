@@ -132,16 +132,36 @@ static bool migrate_one(struct db *db, int from)
 	return done;
 }
 
+static bool say_newer(int version, struct err *err)
+{
+	snprintf(err->text, sizeof(err->text),
+	    "it was written by a newer drydock (schema %d, this one knows %d): use that "
+	    "version, or choose another folder with --data",
+	    version, schema_version());
+	return false;
+}
+
+bool schema_is_current(struct db *db, struct err *err)
+{
+	int version = read_version(db);
+	if (version > schema_version())
+		return say_newer(version, err);
+	if (version < 0)
+		snprintf(
+		    err->text, sizeof(err->text), "its database cannot be read: %s", db_cause(db));
+	else if (version < schema_version())
+		snprintf(err->text, sizeof(err->text),
+		    "it was written by an older drydock (schema %d, this one knows %d): let drydock "
+		    "serve migrate it once",
+		    version, schema_version());
+	return version == schema_version();
+}
+
 bool schema_migrate(struct db *db, struct err *err)
 {
 	int version = read_version(db);
-	if (version > schema_version()) {
-		snprintf(err->text, sizeof(err->text),
-		    "it was written by a newer drydock (schema %d, this one knows %d): use that "
-		    "version, or choose another folder with --data",
-		    version, schema_version());
-		return false;
-	}
+	if (version > schema_version())
+		return say_newer(version, err);
 	for (; version >= 0 && version < schema_version(); version++) {
 		if (!migrate_one(db, version)) {
 			version = -1;

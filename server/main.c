@@ -26,6 +26,7 @@ static const struct verb {
     {"gc", verb_gc, "collect layers that no image holds, now"},
     {"ca", verb_ca, "print the certificate of the local authority, and where clients keep it"},
     {"hosts", verb_hosts, "print the hosts-file lines by which AWS's names mean this machine"},
+    {"policy", verb_policy, "say what policies decide, and why (drydock policy explain --help)"},
     {"version", verb_version, "print the version"},
     {"help", verb_help, "print this"},
 };

@@ -12,5 +12,6 @@ int verb_export(int argc, char **argv); /* an image into an archive */
 int verb_gc(int argc, char **argv);     /* collects what no image holds */
 int verb_ca(int argc, char **argv);     /* the local certificate authority */
 int verb_hosts(int argc, char **argv);  /* lines for the hosts file */
+int verb_policy(int argc, char **argv); /* what is decided for a request, and why */
 
 #endif

@@ -22,6 +22,7 @@ MAY_INCLUDE = {
     "server": ["server/http", "server/registry", "server/ecr", "server/admin", "storage", "protocol"],
     "server/archive": ["server", "server/http", "storage", "protocol"],
     "server/upkeep": ["server", "server/archive", "storage", "protocol"],
+    "server/policy": ["server", "storage", "protocol"],
 }
 
 # Header of a library -> the only folders that may use it.

@@ -194,7 +194,7 @@ static bool date_of(const char *text, double *out)
 	char sign = 'Z';
 
 	if (strlen(text) != 4 && strspn(text, "0123456789") == strlen(text) && *text) {
-		*out = atof(text);
+		*out = strtod(text, NULL);
 		return true;
 	}
 	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%lf%c%2d:%2d", &year, &month, &day, &hour, &minute,
@@ -252,7 +252,7 @@ static bool in_range(const char *range, const char *said)
 
 	snprintf(text, sizeof(text), "%s", range);
 	if (strchr(text, '/')) {
-		bits = atoi(strchr(text, '/') + 1);
+		bits = (int)strtol(strchr(text, '/') + 1, NULL, 10);
 		*strchr(text, '/') = '\0';
 	}
 	return inet_pton(family, text, wanted) == 1 && inet_pton(family, said, address) == 1 &&

@@ -70,8 +70,8 @@ static const struct words actions =
 static const struct words action_patterns = WORDS("*", "ecr:*", "ecr:Put*", "ECR:putimage",
     "ecr:*Image", "ecr:?utImage", "ecr:Get*", "ecr:BatchGetImage", "ecr:*a*e*");
 static const struct words other_actions = WORDS("s3:*", "sts:AssumeRole", "ecr:Put*", "*", "ecr:*");
-static const struct words resources =
-    WORDS(REPOSITORY "team/app", REPOSITORY "carlos/app", REPOSITORY "a*b", "*");
+static const struct words resources = WORDS(
+    REPOSITORY "team/app", REPOSITORY "carlos/app", REPOSITORY "a*b", REPOSITORY "axb/app", "*");
 static const struct words resource_patterns = WORDS("*", "arn:aws:ecr:*:*:repository/*",
     REPOSITORY "team/*", REPOSITORY "te?m/app", "arn:aws:ecr:*:*:repository/${aws:username}/*",
     "arn:*:ecr:*:" A ":repository/*/app", REPOSITORY "${aws:PrincipalTag/team}/app",
@@ -87,7 +87,7 @@ static const struct field {
 	WORDS("StringEquals", "StringNotEquals", "StringEqualsIgnoreCase",
 	    "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike"),
 	WORDS("team", "TEAM", "t*", "?eam", "carlos", "${aws:PrincipalTag/team}", "${aws:username}",
-	    "a${*}b", "", "*", "${aws:nothing}", "${aws:nothing, 'team'}")},
+	    "a${*}b", "", "*", "${aws:nothing}", "${aws:TagKeys}", "${aws:nothing, 'team'}")},
     {WORDS("aws:TagKeys"), WORDS("team", "cost", "Cost", "stage"),
 	WORDS("ForAllValues:StringEquals", "ForAnyValue:StringEquals", "ForAllValues:StringNotLike",
 	    "ForAnyValue:StringNotLike", "StringEquals", "StringNotEquals",

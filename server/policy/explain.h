@@ -1,8 +1,9 @@
 /*
  * drydock policy explain: what is decided for a principal, an action and a resource, by which statement, and why.
  *
- *	question_init(&q), the words of the command line, question_load()	what is asked, and the policies
- *	report_text() or report_json()						what is decided
+ *	question_init(), the words of the command line, question_read()	what is asked
+ *	question_load()						the policies
+ *	report_text() or report_json()					what is decided
  *
  * One thread; all is in the question's arena. What fails has one sentence in *err.
  */
@@ -50,7 +51,9 @@ void question_init(struct question *q);
 void question_release(struct question *q);
 /* One --context KEY=VALUE; a key that is said again has several values. */
 bool question_add_key(struct question *q, const char *word, struct err *err);
-/* Reads the files and the data folder, and makes the request of them. */
+/* Who, what, on what: of the words. */
+bool question_read(struct question *q, struct err *err);
+/* Reads the files and the data folder, and makes the request of them all. */
 bool question_load(struct question *q, struct err *err);
 
 void report_text(struct question *q, FILE *out);

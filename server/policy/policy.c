@@ -115,7 +115,7 @@ static int explain(int argc, char **argv)
 	int code = 0;
 
 	question_init(&q);
-	if (!read_words(&q, argc, argv, &err))
+	if (!read_words(&q, argc, argv, &err) || !question_read(&q, &err))
 		code = fail(&err, 2);
 	else if (!question_load(&q, &err))
 		code = fail(&err, 1);

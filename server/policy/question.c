@@ -225,9 +225,6 @@ static bool read_principal(struct question *q, struct err *err)
 		    "--principal expects the ARN of a user, a role, a role's session or an account's "
 		    "root, or an account's id, not \"%.200s\"",
 		    q->principal);
-	q->who.identity = q->identity_documents;
-	q->who.identity_count = q->identity_count;
-	q->who.session = q->session.from ? &q->session.document : NULL;
 	return true;
 }
 
@@ -289,14 +286,22 @@ static bool read_resource(struct question *q, struct err *err)
 	return true;
 }
 
+bool question_read(struct question *q, struct err *err)
+{
+	return read_principal(q, err) && read_action(q, err) && read_resource(q, err);
+}
+
 bool question_load(struct question *q, struct err *err)
 {
-	if (!read_action(q, err) || !read_resource(q, err) || !load_identity(q, err) ||
+	if (!load_identity(q, err) ||
 	    !load_file(q, q->session_file, POLICY_OF_IDENTITY, &q->session, err) ||
 	    !load_file(q, q->repository_file, POLICY_OF_REPOSITORY, &q->repository, err) ||
 	    !load_file(q, q->registry_file, POLICY_OF_REPOSITORY, &q->registry, err) ||
-	    !load_data(q, err) || !read_principal(q, err) || !add_defaults(q, err))
+	    !load_data(q, err) || !add_defaults(q, err))
 		return false;
+	q->who.identity = q->identity_documents;
+	q->who.identity_count = q->identity_count;
+	q->who.session = q->session.from ? &q->session.document : NULL;
 	q->request.principal = &q->who;
 	q->request.resource_account = slice_str(q->config.account);
 	q->request.repository_policy = q->repository.from ? &q->repository.document : NULL;

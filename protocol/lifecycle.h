@@ -47,7 +47,7 @@ struct lifecycle_image {
 	struct digest subject; /* DIGEST_NONE: none */
 };
 
-/* The policy is borrowed until lifecycle_free; at most LIFECYCLE_RULES_MAX rules. */
+/* The policy is borrowed until lifecycle_free; at most LIFECYCLE_RULES_MOST rules. */
 struct lifecycle *lifecycle_new(const struct lifecycle_policy *policy, int64_t now_ms);
 void lifecycle_add(struct lifecycle *l, const struct lifecycle_image *image);
 /* Either may be unknown at that time, or stay so (then it has no effect). */

@@ -9,7 +9,7 @@
  */
 #include "protocol/lifecycle_policy.h"
 
-#include "protocol/json.h"
+#include "protocol/model.h"
 
 #include <stdlib.h>
 
@@ -446,8 +446,40 @@ bool lifecycle_policy_parse(struct slice text, size_t rules_max, struct arena *a
 	cJSON *tree = json_parse(text);
 	bool good;
 
+	if (rules_max > LIFECYCLE_RULES_MOST)
+		rules_max = LIFECYCLE_RULES_MOST;
 	*out = (struct lifecycle_policy){NULL, 0};
 	good = read_policy(&p, tree, rules_max, out);
 	cJSON_Delete(tree);
 	return good;
+}
+
+/* By ECR's model, as the API does it. */
+static bool check_length(struct slice text, struct arena *a, struct error *out)
+{
+	const struct model_operation *op = model_find(&model_ecr, slice_str("PutLifecyclePolicy"));
+	cJSON *input = cJSON_CreateObject();
+	bool good;
+
+	cJSON_AddStringToObject(input, "repositoryName", "any");
+	cJSON_AddStringToObject(input, "lifecyclePolicyText", arena_strdup(a, text));
+	good = model_check(op->input, input, a, out);
+	cJSON_Delete(input);
+	return good;
+}
+
+bool lifecycle_policy_check(struct slice text, size_t rules_max, struct arena *a,
+    struct lifecycle_policy *policy, struct error *out)
+{
+	struct slice why;
+
+	/* what is no UTF-8 has no length, and is not JSON either */
+	if (utf8_valid(text) && !check_length(text, a, out))
+		return false;
+	if (lifecycle_policy_parse(text, rules_max, a, policy, &why))
+		return true;
+	*out = (struct error){.code = ERR_INVALID_PARAMETER,
+	    .member = SLICE("LifecyclePolicyText"),
+	    .detail = arena_slicef(a, "Lifecycle policy validation failure: %.*s", SLICE_ARG(why))};
+	return false;
 }

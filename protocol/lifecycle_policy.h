@@ -8,11 +8,17 @@
 #ifndef DRYDOCK_PROTOCOL_LIFECYCLE_POLICY_H
 #define DRYDOCK_PROTOCOL_LIFECYCLE_POLICY_H
 
-#include "protocol/arena.h"
+#include "protocol/errors.h"
 
 #include <stdint.h>
 
-enum { LIFECYCLE_RULES_MAX = 50, LIFECYCLE_WILDCARDS_MAX = 4, LIFECYCLE_ARCHIVE_DAYS_MIN = 90 };
+/* Rules: ECR's quota, and what the engine can tell apart, whatever the quota is raised to. */
+enum {
+	LIFECYCLE_RULES_MAX = 50,
+	LIFECYCLE_RULES_MOST = 64,
+	LIFECYCLE_WILDCARDS_MAX = 4,
+	LIFECYCLE_ARCHIVE_DAYS_MIN = 90
+};
 
 enum lifecycle_tags { LIFECYCLE_ANY, LIFECYCLE_TAGGED, LIFECYCLE_UNTAGGED };
 enum lifecycle_class { LIFECYCLE_ARCHIVE, LIFECYCLE_STANDARD };
@@ -48,9 +54,16 @@ struct lifecycle_policy {
 /*
  * False: *why is what follows "Lifecycle policy validation failure: " in ECR's answer, in the
  * arena. What *out holds is in the arena too and outlives text. rules_max: LIFECYCLE_RULES_MAX, or
- * fewer.
+ * what the quota says; above LIFECYCLE_RULES_MOST it is that.
  */
 bool lifecycle_policy_parse(struct slice text, size_t rules_max, struct arena *a,
     struct lifecycle_policy *out, struct slice *why);
+
+/*
+ * The same for a text that comes not by the API: its length is looked at too, and *out is the whole of
+ * what PutLifecyclePolicy would answer.
+ */
+bool lifecycle_policy_check(struct slice text, size_t rules_max, struct arena *a,
+    struct lifecycle_policy *policy, struct error *out);
 
 #endif

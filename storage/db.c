@@ -68,16 +68,19 @@ bool db_open(struct db *db, const char *path, enum db_role role, bool ephemeral)
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_once(&once, configure_once);
 	memset(db, 0, sizeof(*db));
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+	flags |= role >= DB_ONLOOKER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	if (role == DB_WRITER)
 		flags |= SQLITE_OPEN_CREATE;
+	if (role == DB_IMMUTABLE)
+		flags |= SQLITE_OPEN_URI;
 	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
 		return false;
 	sqlite3_extended_result_codes(db->handle, 1);
 	sqlite3_busy_timeout(db->handle, 10000);
 	if (role == DB_WRITER)
 		return set_up_writer(db, ephemeral);
-	return role == DB_READER ? set_up_reader(db) : set_up_checkpointer(db, ephemeral);
+	return role == DB_CHECKPOINTER ? set_up_checkpointer(db, ephemeral) : set_up_reader(db);
 }
 
 void db_close(struct db *db)

@@ -31,7 +31,8 @@ struct db {
 	sqlite3_stmt *statements[Q_COUNT];
 };
 
-enum db_role { DB_WRITER, DB_READER, DB_CHECKPOINTER };
+/* The last two cannot write; one of an immutable database is opened by URI (peek.h). */
+enum db_role { DB_WRITER, DB_READER, DB_CHECKPOINTER, DB_ONLOOKER, DB_IMMUTABLE };
 
 /* Opens path (made when absent by the writer only). False: db_cause says why, db_close still due.
  */

@@ -225,26 +225,6 @@ struct store_reader *store_reader_open(struct store *store, struct err *err)
 	return NULL;
 }
 
-struct store_reader *store_reader_open_folder(const char *path, struct err *err)
-{
-	struct store_reader *reader = calloc(1, sizeof(*reader));
-	char file[PATH_MAX + 16];
-	struct err why = {"its database cannot be opened"};
-	if (!reader)
-		abort();
-	snprintf(file, sizeof(file), "%s/drydock.db", path);
-	if (access(file, R_OK) != 0)
-		snprintf(why.text, sizeof(why.text), "it has no database that can be read: %s",
-		    strerror(errno));
-	else if (db_open(&reader->db, file, DB_READER, false) &&
-	    schema_is_current(&reader->db, &why))
-		return reader;
-	snprintf(err->text, sizeof(err->text), "the data folder %.200s cannot be used: %.250s",
-	    path, why.text);
-	store_reader_close(reader);
-	return NULL;
-}
-
 void store_reader_close(struct store_reader *reader)
 {
 	if (!reader)

@@ -55,12 +55,6 @@ struct store *store_open(const struct store_options *options, struct err *err)
 void store_close(struct store *store);
 
 struct store_reader *store_reader_open(struct store *store, struct err *err);
-/*
- * Looks into a data folder without owning it, beside a server that may run on it: nothing is made, migrated or
- * locked (after a crash SQLite finishes its log, as the next server would). Good for what is read from rows (documents, repositories, tags). NULL with *err filled when there is no
- * data folder, or one of another schema version.
- */
-struct store_reader *store_reader_open_folder(const char *path, struct err *err);
 void store_reader_close(struct store_reader *reader);
 /* Why its last call answered ERR_STORAGE_FAILED or _FULL, for the log; borrowed until the next call. */
 const char *store_reader_cause(const struct store_reader *reader);

@@ -4,6 +4,7 @@
 #include "protocol/timestamp.h"
 #include "server/policy/explain.h"
 #include "storage/document.h"
+#include "storage/peek.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -196,19 +197,21 @@ static bool load_tags(struct question *q, struct store_reader *reader, struct er
 static bool load_data(struct question *q, struct err *err)
 {
 	struct store_reader *reader;
+	struct peek *peek;
 	bool good;
 
 	if (!q->data)
 		return true;
-	reader = store_reader_open_folder(q->config.data, err);
-	if (!reader)
+	peek = peek_open(q->config.data, err);
+	if (!peek)
 		return false;
+	reader = peek_reader(peek);
 	good = load_stored(q, reader, DOCUMENT_REGISTRY_POLICY, slice_str(""), &q->registry, err);
 	if (good && q->repository_name.at)
 		good = load_stored(q, reader, DOCUMENT_REPOSITORY_POLICY, q->repository_name,
 			   &q->repository, err) &&
 		    load_tags(q, reader, err);
-	store_reader_close(reader);
+	peek_close(peek);
 	return good;
 }
 

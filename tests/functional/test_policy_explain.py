@@ -187,7 +187,7 @@ def test_folders_that_do_not_help(kept, tmp_path):
             "explain", "--principal", ROLE, "--action", "ecr:PutImage", "--resource", resource, "--data", folder)
 
     assert "no repository team/other" in ask(tmp_path / "data", ARN.replace("app", "other"))
-    assert "has no database" in ask(tmp_path / "nowhere", ARN)
+    assert "there is no drydock.db" in ask(tmp_path / "nowhere", ARN)
     assert not (tmp_path / "nowhere").exists()
 
 

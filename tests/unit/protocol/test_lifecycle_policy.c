@@ -111,6 +111,30 @@ static void fewer_rules_when_told(void **state)
 	    why, "array is too long: must have at most 1 elements but instance has 2 elements");
 }
 
+/* A quota may be raised, but not beyond what the engine can tell apart. */
+static void no_more_than_most(void **state)
+{
+	struct lifecycle_policy p;
+	struct slice why = {NULL, 0};
+
+	for (int count = LIFECYCLE_RULES_MOST; count <= LIFECYCLE_RULES_MOST + 1; count++) {
+		struct buf b;
+
+		buf_init(&b, *state, SIZE_MAX, 0);
+		buf_puts(&b, "{\"rules\":[");
+		for (int i = 1; i <= count; i++)
+			buf_printf(&b,
+			    "%s{\"rulePriority\":%d,\"selection\":{\"tagStatus\":\"tagged\"," DAYS
+			    ",\"tagPrefixList\":[\"%d\"]}," EXPIRE "}",
+			    i > 1 ? "," : "", i, i);
+		buf_puts(&b, "]}");
+		assert_int_equal(lifecycle_policy_parse(buf_slice(&b), 1000, *state, &p, &why),
+		    count == LIFECYCLE_RULES_MOST);
+	}
+	assert_slice(
+	    why, "array is too long: must have at most 64 elements but instance has 65 elements");
+}
+
 enum { TEXT_MAX = 30720 };
 
 /* As long as ECR takes one, with as many rules: n log n, and nothing cut off. */
@@ -174,6 +198,7 @@ int main(void)
 	    arena_test(sorts_by_priority),
 	    arena_test(refuses),
 	    arena_test(fewer_rules_when_told),
+	    arena_test(no_more_than_most),
 	    arena_test(the_longest),
 	    arena_test(deep_nesting),
 	};

@@ -44,53 +44,6 @@ static void a_newer_schema_is_refused(void **state)
 	assert_true(f->repository_id > 0);
 }
 
-static bool can_find_repository(struct fixture *f, struct store_reader *reader)
-{
-	struct repository found;
-
-	return repository_find(reader, &f->key, &f->arena, &found) == ERR_NONE &&
-	    found.id == f->repository_id;
-}
-
-static void looking_in_needs_no_owner(void **state)
-{
-	struct fixture *f = *state;
-	struct err err = {""};
-	struct store_reader *reader = store_reader_open_folder(f->folder, &err);
-	assert_non_null(reader); /* beside its owner */
-	assert_true(can_find_repository(f, reader));
-	store_reader_close(reader);
-	fixture_close(f);
-	reader = store_reader_open_folder(f->folder, &err);
-	assert_non_null(reader);
-	assert_true(can_find_repository(f, reader));
-	store_reader_close(reader);
-	assert_int_equal(access(fixture_path(f, "drydock.db-wal"), F_OK), -1);
-	fixture_open(f);
-}
-
-static void looking_in_makes_and_migrates_nothing(void **state)
-{
-	struct fixture *f = *state;
-	struct err err = {""};
-	sqlite3 *db;
-	const char *nowhere = fixture_path(f, "nowhere");
-	assert_null(store_reader_open_folder(nowhere, &err));
-	assert_non_null(strstr(err.text, "nowhere"));
-	assert_int_equal(access(nowhere, F_OK), -1);
-	fixture_close(f);
-	for (int off = -1; off <= 1; off += 2) {
-		err.text[0] = '\0';
-		assert_int_equal(sqlite3_open(fixture_path(f, "drydock.db"), &db), SQLITE_OK);
-		sqlite3_exec(db,
-		    arena_printf(&f->arena, "PRAGMA user_version=%d", schema_version() + off), NULL,
-		    NULL, NULL);
-		sqlite3_close(db);
-		assert_null(store_reader_open_folder(f->folder, &err));
-		assert_non_null(strstr(err.text, off < 0 ? "older drydock" : "newer drydock"));
-	}
-}
-
 static void what_is_no_database_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -230,8 +183,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    store_test(one_owner),
 	    store_test(a_newer_schema_is_refused),
-	    store_test(looking_in_needs_no_owner),
-	    store_test(looking_in_makes_and_migrates_nothing),
 	    store_test(what_is_no_database_is_refused),
 	    store_test(a_folder_that_cannot_be),
 	    store_test(ephemeral_leaves_nothing),

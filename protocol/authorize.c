@@ -65,15 +65,12 @@ static struct policy_context context_of(
 	return (struct policy_context){request->keys, request->key_count, told->keys, told->count};
 }
 
-const struct policy_key *authorize_key(
-    const struct authorize_request *request, struct slice name, struct arena *a)
+struct policy_context authorize_context(const struct authorize_request *request, struct arena *a)
 {
 	struct told *told = arena_zalloc(a, sizeof(*told));
-	struct policy_context context;
 
 	tell_all(told, request);
-	context = context_of(request, told);
-	return policy_context_find(&context, name);
+	return context_of(request, told);
 }
 
 /* ---- statements ---- */

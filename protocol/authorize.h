@@ -85,9 +85,8 @@ void authorize(
 void authorize_traced(const struct authorize_request *request, struct arena *a,
     struct authorize_decision *out, const struct authorize_step **steps, size_t *count);
 
-/* The value that a condition on this key would be held against; NULL: absent. In the arena. */
-const struct policy_key *authorize_key(
-    const struct authorize_request *request, struct slice name, struct arena *a);
+/* What conditions and variables are held against: the request's keys, and those told from it. In the arena. */
+struct policy_context authorize_context(const struct authorize_request *request, struct arena *a);
 
 /*
  * ECR's sentence for a refusal: "User: ARN is not authorized to perform: ecr:X on resource: ARN because

@@ -5,6 +5,7 @@ enum { REPORT_MAX = 8 * 1024 * 1024, REASON_MAX = 8 * 1024 };
 
 struct report {
 	struct question *q;
+	struct policy_context context;
 	struct authorize_decision decision;
 	const struct authorize_step *steps;
 	size_t count;
@@ -12,7 +13,7 @@ struct report {
 
 static void decide(struct report *r, struct question *q)
 {
-	*r = (struct report){.q = q};
+	*r = (struct report){.q = q, .context = authorize_context(&q->request, &q->arena)};
 	authorize_traced(&q->request, &q->arena, &r->decision, &r->steps, &r->count);
 }
 
@@ -73,22 +74,62 @@ static void put_values(struct buf *b, const struct policy_key *key)
 		buf_printf(b, "%s\"%.*s\"", i ? ", " : "", SLICE_ARG(key->values[i]));
 }
 
-static struct slice condition_reason(struct question *q, const struct policy_condition *condition)
+/* ", and ${aws:username} has no value in it", for the first of the texts that has such a variable. */
+static bool put_variable(struct buf *b, struct report *r, const struct policy_text *text)
 {
-	const struct policy_key *key = authorize_key(&q->request, condition->key, &q->arena);
+	struct slice expanded, name;
+
+	if (policy_text_expand(
+		text, &r->context, POLICY_TEXT_PLAIN, &r->q->arena, &expanded, &name))
+		return false;
+	buf_printf(b, " (${%.*s} has no value in this request)", SLICE_ARG(name));
+	return true;
+}
+
+static struct slice condition_reason(struct report *r, const struct policy_condition *c)
+{
+	const struct policy_key *key = policy_context_find(&r->context, c->key);
 	struct buf b;
 
-	buf_init(&b, &q->arena, REASON_MAX, 256);
-	buf_printf(&b,
-	    "its condition %.*s on %.*s is not met: ", SLICE_ARG(condition->operator_name),
-	    SLICE_ARG(condition->key));
+	buf_init(&b, &r->q->arena, REASON_MAX, 256);
+	buf_printf(&b, "its condition %.*s on %.*s is not met: ", SLICE_ARG(c->operator_name),
+	    SLICE_ARG(c->key));
 	if (key) {
 		buf_puts(&b, "the request says ");
 		put_values(&b, key);
 	} else {
 		buf_printf(&b, "the request has no such key (--context %.*s=... gives it one)",
-		    SLICE_ARG(condition->key));
+		    SLICE_ARG(c->key));
 	}
+	for (size_t i = 0; key && i < c->count; i++)
+		if (put_variable(&b, r, &c->values[i].text))
+			break;
+	return buf_slice(&b);
+}
+
+static struct slice resource_reason(struct report *r, const struct policy_statement *s)
+{
+	struct buf b;
+
+	buf_init(&b, &r->q->arena, REASON_MAX, 256);
+	buf_printf(&b, "its %s %.*s",
+	    s->not_resource ? "NotResource names" : "Resource does not name",
+	    SLICE_ARG(r->q->request.resource));
+	for (size_t i = 0; i < s->resource_count; i++)
+		if (put_variable(&b, r, &s->resources[i]))
+			break;
+	return buf_slice(&b);
+}
+
+static struct slice variable_reason(struct report *r, const struct policy_statement *s)
+{
+	struct buf b;
+
+	buf_init(&b, &r->q->arena, REASON_MAX, 256);
+	buf_puts(&b, "its NotResource cannot be known");
+	for (size_t i = 0; i < s->resource_count; i++)
+		if (put_variable(&b, r, &s->resources[i]))
+			break;
 	return buf_slice(&b);
 }
 
@@ -103,9 +144,9 @@ static struct slice applies_reason(struct question *q, const struct authorize_st
 	return slice_str("it applies");
 }
 
-static struct slice reason(struct question *q, const struct authorize_step *step)
+static struct slice reason(struct report *r, const struct authorize_step *step)
 {
-	struct slice action = q->request.action, resource = q->request.resource;
+	struct question *q = r->q;
 	const struct policy_statement *s = step->at;
 
 	switch (step->judgement.verdict) {
@@ -115,15 +156,14 @@ static struct slice reason(struct question *q, const struct authorize_step *step
 		    SLICE_ARG(q->who.arn));
 	case STATEMENT_OTHER_ACTION:
 		return arena_slicef(&q->arena, "its %s %.*s",
-		    s->not_action ? "NotAction names" : "Action does not name", SLICE_ARG(action));
+		    s->not_action ? "NotAction names" : "Action does not name",
+		    SLICE_ARG(q->request.action));
 	case STATEMENT_OTHER_RESOURCE:
-		return arena_slicef(&q->arena, "its %s %.*s",
-		    s->not_resource ? "NotResource names" : "Resource does not name",
-		    SLICE_ARG(resource));
+		return resource_reason(r, s);
 	case STATEMENT_VARIABLE:
-		return slice_str("its NotResource has a variable without a value in this request");
+		return variable_reason(r, s);
 	case STATEMENT_CONDITION_NOT_MET:
-		return condition_reason(q, step->judgement.condition);
+		return condition_reason(r, step->judgement.condition);
 	default:
 		return applies_reason(q, step);
 	}
@@ -171,7 +211,7 @@ static void print_steps(struct report *r, FILE *out)
 	for (size_t i = 0; i < r->count; i++) {
 		const struct authorize_step *step = &r->steps[i];
 		const struct loaded_policy *next = policy_of(r->q, step);
-		struct slice why = reason(r->q, step);
+		struct slice why = reason(r, step);
 
 		if (next != policy)
 			fprintf(out, "\n%s policy, %s\n", source_name(step->source), next->from);
@@ -224,7 +264,7 @@ static void write_step(struct json_writer *w, struct report *r, const struct aut
 	json_put_cstr(w, "effect", step->at->allow ? "Allow" : "Deny");
 	json_put_bool(w, "applies", step->judgement.verdict == STATEMENT_APPLIES);
 	json_put_bool(w, "decides", is_ground(r, step));
-	json_put_str(w, "because", reason(r->q, step));
+	json_put_str(w, "because", reason(r, step));
 	json_key(w, "statement");
 	json_raw(w, statement_json(r->q, step));
 	json_object_end(w);

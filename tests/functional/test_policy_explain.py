@@ -98,6 +98,19 @@ def test_each_statement_and_why(policy):
     assert {one["policy"] for one in said["statements"]} == {str(identity), str(repository)}
 
 
+def test_variables_without_a_value_are_told(policy):
+    mine = policy(
+        "mine.json", allow(Resource=["arn:aws:ecr:*:*:repository/other", "arn:aws:ecr:*:*:repository/${aws:username}/*"]),
+        {"Effect": "Deny", "Action": "ecr:*", "NotResource": "arn:aws:ecr:*:*:repository/${aws:username}/*"},
+        allow(Resource="*", Condition={"StringNotEquals": {"aws:PrincipalArn": "${aws:PrincipalTag/odd}"}}))
+    said = explain("--identity", mine)
+    assert [one["because"] for one in said["statements"]] == [
+        f"its Resource does not name {ARN} (${{aws:username}} has no value in this request)",
+        "its NotResource cannot be known (${aws:username} has no value in this request)",
+        f'its condition StringNotEquals on aws:PrincipalArn is not met: the request says "{ROLE}" '
+        "(${aws:PrincipalTag/odd} has no value in this request)"]
+
+
 def test_a_deny_wins(policy):
     mine = policy("mine.json", allow("*", Resource="*"))
     registry = policy("registry.json", {"Effect": "Deny", "Principal": "*", "Action": "ecr:Put*", "Sid": "Frozen"})

@@ -34,7 +34,7 @@ struct question {
 	const char *identity_files[EXPLAIN_POLICIES_MAX];
 	size_t identity_file_count;
 	const char *session_file, *repository_file, *registry_file, *iam_file;
-	bool data, json;
+	bool data, account, json; /* said on the command line */
 	struct policy_key keys[EXPLAIN_KEYS_MAX];
 	size_t key_count;
 

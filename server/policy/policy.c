@@ -19,7 +19,7 @@ static void usage(FILE *out)
 	    "  --data DIR                a data folder: what it keeps, where no file is named for it\n"
 	    "  --context KEY=VALUE       a condition key, such as aws:SourceIp=203.0.113.9; again for\n"
 	    "                            another value of the same\n"
-	    "  --account ID, --region NAME   whose registry, where no ARN says so (as for serve)\n"
+	    "  --account ID, --region NAME   whose registry, where no ARN says so (default: the principal's, us-east-1)\n"
 	    "  --json                    one JSON object\n",
 	    out);
 }
@@ -70,6 +70,7 @@ static bool forward(struct question *q, int argc, char **argv, int *i, char **fo
 	if (*count + 2 > FORWARDED_MAX)
 		return explain_fail(err, "there are too many options");
 	q->data |= strncmp(argv[*i], "--data", 6) == 0;
+	q->account |= strncmp(argv[*i], "--account", 9) == 0;
 	forwarded[(*count)++] = argv[*i];
 	if (!strchr(argv[*i], '=') && *i + 1 < argc)
 		forwarded[(*count)++] = argv[++*i];

@@ -291,7 +291,12 @@ static bool read_resource(struct question *q, struct err *err)
 
 bool question_read(struct question *q, struct err *err)
 {
-	return read_principal(q, err) && read_action(q, err) && read_resource(q, err);
+	if (!read_principal(q, err) || !read_action(q, err))
+		return false;
+	if (!q->account)
+		snprintf(q->config.account, sizeof(q->config.account), "%.*s",
+		    SLICE_ARG(q->who.account));
+	return read_resource(q, err);
 }
 
 bool question_load(struct question *q, struct err *err)

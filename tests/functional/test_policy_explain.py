@@ -153,6 +153,12 @@ def test_what_the_registrys_own_operations_are_checked_against(policy):
     assert done.stdout.startswith("allowed: ") and "  resource   *\n" in done.stdout
 
 
+def test_a_name_is_of_the_principals_own_account():
+    assert explain(resource="team/app")["resource"] == ARN
+    said = explain("--account", "223456789012", resource="team/app")
+    assert said["resource"] == ARN.replace(ACCOUNT, "223456789012") and said["source"] == "repository"
+
+
 def test_regions_have_their_partition(policy):
     said = explain("--region", "cn-north-1", "--account", ACCOUNT, resource="team/app", principal=ACCOUNT)
     assert said["resource"] == f"arn:aws-cn:ecr:cn-north-1:{ACCOUNT}:repository/team/app"

@@ -27,6 +27,8 @@ static const struct verb {
     {"ca", verb_ca, "print the certificate of the local authority, and where clients keep it"},
     {"hosts", verb_hosts, "print the hosts-file lines by which AWS's names mean this machine"},
     {"policy", verb_policy, "say what policies decide, and why (drydock policy explain --help)"},
+    {"lifecycle", verb_lifecycle,
+	"explain what a lifecycle policy would do, and why (drydock lifecycle --help)"},
     {"version", verb_version, "print the version"},
     {"help", verb_help, "print this"},
 };

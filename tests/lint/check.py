@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     "server/archive": ["server", "server/http", "storage", "protocol"],
     "server/upkeep": ["server", "server/archive", "storage", "protocol"],
     "server/policy": ["server", "storage", "protocol"],
+    "server/explain": ["server", "storage", "protocol"],
 }
 
 # Header of a library -> the only folders that may use it.

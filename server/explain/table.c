@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TAGS_MAX = 28, LABEL_MAX = 40, AGE_MAX = 12 };
+enum { TAGS_MAX = 28, LABEL_MAX = 40, AGE_MAX = 10 };
 
 #define RED "\033[31m"
 #define YELLOW "\033[33m"

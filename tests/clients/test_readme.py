@@ -6,8 +6,9 @@ import sys
 import pytest
 from application import Application
 from engine import run
-from readme import PRINTED_ADDRESS, blocks
-from support.binary import python_tool
+from readme import PRINTED_ADDRESS, blocks, examples, files
+from support.binary import clean_environment, find_binary, python_tool
+from support.images import oci_image
 
 
 @pytest.fixture
@@ -49,3 +50,27 @@ def test_from_python(drydock):
 def test_thirty_days_later(shell):
     (command,) = blocks("Doors for tests")
     assert '"offset_seconds"' in shell(command)
+
+
+def test_lifecycle_examples(drydock, tmp_path):
+    """What the examples print is what README.md says, and nothing else."""
+    section = "Lifecycle policies"
+    drydock.ecr().create_repository(repositoryName="team/app")
+    drydock.registry().push_image("team/app", oci_image(), "v1")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "aws").symlink_to(python_tool("aws"))
+    (tools / "drydock").symlink_to(find_binary())
+    for name, text in files(section).items():
+        (tmp_path / name).write_text(text)
+    environment = clean_environment(
+        PATH=f"{tools}:/usr/bin:/bin", HOME=str(tmp_path), AWS_ENDPOINT_URL=drydock.url, AWS_DEFAULT_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+    found = examples(section)
+    assert len(found) >= 6
+    for command, output in found:
+        said = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=60)
+        assert said.stdout == output, command
+        assert said.returncode == (1 if output.startswith("drydock ") else 0), command
+    assert '"KEPT"' in (tmp_path / "decisions.json").read_text()

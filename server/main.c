@@ -29,6 +29,7 @@ static const struct verb {
     {"policy", verb_policy, "say what policies decide, and why (drydock policy explain --help)"},
     {"lifecycle", verb_lifecycle,
 	"explain what a lifecycle policy would do, and why (drydock lifecycle --help)"},
+    {"check", verb_check, "verify a data folder, and repair it"},
     {"version", verb_version, "print the version"},
     {"help", verb_help, "print this"},
 };

@@ -18,5 +18,6 @@ int verb_health(int argc, char **argv);    /* asks a running server */
 int verb_import(int argc, char **argv);    /* an archive into a repository */
 int verb_export(int argc, char **argv);    /* an image into an archive */
 int verb_lifecycle(int argc, char **argv); /* explains lifecycle policies */
+int verb_check(int argc, char **argv);  /* verifies a data folder */
 
 #endif

@@ -115,6 +115,27 @@ bool files_open(struct files *f, const char *path, struct err *err)
 	return true;
 }
 
+bool files_look(struct files *f, const char *path, struct err *err)
+{
+	snprintf(f->path, sizeof(f->path), "%s", path);
+	f->temporary = false;
+	f->lock = -1;
+	f->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->folder < 0)
+		return say(
+		    err, "the data folder %.300s cannot be opened: %s", path, strerror(errno));
+	f->lock = openat(f->folder, "lock", O_RDONLY | O_CLOEXEC);
+	if (f->lock < 0 && errno == ENOENT)
+		return true; /* a copy, perhaps: nobody has it open */
+	if (f->lock < 0)
+		return say(err, "the data folder %.300s cannot be read: %s", path, strerror(errno));
+	if (flock(f->lock, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	return errno == EWOULDBLOCK
+	    ? lock_refused(f, err)
+	    : say(err, "the data folder %.300s cannot be locked: %s", path, strerror(errno));
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
 {
 	(void)st;
@@ -221,6 +242,12 @@ int files_flush_blob(struct files *f, const struct digest *digest)
 
 int files_hash(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out)
 {
+	return files_hash_watched(fd, algorithm, size, out, NULL, NULL);
+}
+
+int files_hash_watched(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out,
+    void (*each)(void *arg, size_t bytes), void *arg)
+{
 	enum { STEP = 256 * 1024 };
 	char *bytes = malloc(STEP);
 	if (!bytes)
@@ -231,6 +258,8 @@ int files_hash(int fd, enum digest_algorithm algorithm, uint64_t *size, struct d
 	while ((got = pread(fd, bytes, STEP, (off_t)*size)) > 0) {
 		hasher_update(h, bytes, (size_t)got);
 		*size += (uint64_t)got;
+		if (each)
+			each(arg, (size_t)got);
 	}
 	int failure = got < 0 ? errno : 0;
 	hasher_peek(h, out);

@@ -29,6 +29,8 @@ struct files {
 
 /* Makes what is missing and takes the lock. path NULL: a new temporary folder. */
 bool files_open(struct files *f, const char *path, struct err *err);
+/* Takes the lock of a folder that is there, and writes nothing. */
+bool files_look(struct files *f, const char *path, struct err *err);
 /* Removes a temporary folder, lets the lock go. Safe on what files_open left after failing. */
 void files_close(struct files *f);
 
@@ -48,6 +50,9 @@ int files_open_blob(struct files *f, const struct digest *digest);
 int files_flush_blob(struct files *f, const struct digest *digest);
 /* Hashes a whole file. */
 int files_hash(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out);
+/* The same; each (NULL: nothing) is told how many bytes more were hashed. */
+int files_hash_watched(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out,
+    void (*each)(void *arg, size_t bytes), void *arg);
 void files_remove(struct files *f, const char *name);
 /* Takes a blob's file out of blobs/, to be removed at leisure. 0 also when there is none. */
 int files_set_blob_aside(struct files *f, const struct digest *digest);

@@ -44,6 +44,13 @@ int spool_open(struct spool *spool, int folder, bool wipe)
 	return spool->heads >= 0 && spool->bytes >= 0 ? 0 : errno;
 }
 
+int spool_look(struct spool *spool, int folder)
+{
+	spool->bytes = -1;
+	spool->heads = openat(folder, "sessions", O_RDONLY | O_CLOEXEC);
+	return spool->heads >= 0 ? 0 : errno;
+}
+
 void spool_close(struct spool *spool)
 {
 	if (spool->heads >= 0)

@@ -40,6 +40,8 @@ struct spool_head {
 /* Opens both files in the folder, made when absent; wipe: forgetting what is in them. 0 or an
  * errno. */
 int spool_open(struct spool *spool, int folder, bool wipe);
+/* Opens what is there, to be read only. */
+int spool_look(struct spool *spool, int folder);
 void spool_close(struct spool *spool);
 /* How many slots the files have. */
 uint32_t spool_slots(const struct spool *spool);

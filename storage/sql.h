@@ -239,6 +239,40 @@
 	    SQL_OF_MANIFEST " FROM repository r CROSS JOIN image i ON i.repository_id = r.id AND "            \
 			    "i.tagged IN (0, 1) AND i.digest = ?4 AND i.status = 0 "                          \
 			    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3")                         \
+	/* checking: check.h */                                                                               \
+	X(CHECK_BLOB_NEXT,                                                                                    \
+	    "SELECT b.digest, b.id, b.size, c.id IS NOT NULL, c.digest, c.data FROM blob b "                  \
+	    "LEFT JOIN content c ON c.id = b.id WHERE b.digest > ?1 ORDER BY b.digest LIMIT 1")               \
+	X(CHECK_BLOB_IN_FILE,                                                                                 \
+	    "SELECT c.data IS NULL FROM blob b LEFT JOIN content c ON c.id = b.id WHERE b.digest = ?1")       \
+	X(CHECK_BLOB_LET_GO, "DELETE FROM image_blob WHERE blob_id = ?1")                                     \
+	X(CHECK_IMAGE_NEXT,                                                                                   \
+	    "SELECT i.repository_id, i.tagged, i.digest, i.id, i.media_type, i.artifact_type, "               \
+	    "i.manifest_size, i.size_bytes, i.subject, i.status, i.tag_count, i.tags, m.blobs, m.bytes, "     \
+	    "r.account, r.region, r.name FROM image i LEFT JOIN manifest m ON m.id = i.id "                   \
+	    "LEFT JOIN repository r ON r.id = i.repository_id "                                               \
+	    "WHERE (i.repository_id, i.tagged, i.digest) > (?1, ?2, ?3) "                                     \
+	    "ORDER BY i.repository_id, i.tagged, i.digest LIMIT 1")                                           \
+	X(CHECK_IMAGE_SET,                                                                                    \
+	    "UPDATE image SET media_type = ?4, artifact_type = ?5, manifest_size = ?6, size_bytes = ?7, "     \
+	    "subject = ?8, status = ?9 WHERE repository_id = ?1 AND tagged = ?2 AND digest = ?3")             \
+	X(CHECK_IMAGE_BLOB,                                                                                   \
+	    "SELECT 1 FROM image_blob WHERE blob_id = ?1 AND repository_id = ?2 AND image_id = ?3")           \
+	X(CHECK_IMAGE_BLOB_NEXT,                                                                              \
+	    "SELECT h.blob_id, h.repository_id, h.image_id, m.blobs FROM image_blob h "                       \
+	    "LEFT JOIN manifest m ON m.id = h.image_id "                                                      \
+	    "WHERE (h.blob_id, h.repository_id, h.image_id) > (?1, ?2, ?3) "                                  \
+	    "ORDER BY h.blob_id, h.repository_id, h.image_id LIMIT 1")                                        \
+	X(CHECK_CHILD,                                                                                        \
+	    "SELECT 1 FROM image_child WHERE repository_id = ?1 AND child = ?2 AND parent = ?3")              \
+	X(CHECK_CHILD_COUNT,                                                                                  \
+	    "SELECT count(*) FROM image_child WHERE repository_id = ?1 AND parent = ?2")                      \
+	X(CHECK_ARCHIVED, "SELECT 1 FROM archive WHERE image_id = ?1")                                        \
+	X(CHECK_TAGS_OF,                                                                                      \
+	    "SELECT name FROM tag WHERE repository_id = ?1 AND digest = ?2 ORDER BY name")                    \
+	X(CHECK_TAGS_DROP, "DELETE FROM tag WHERE repository_id = ?1 AND digest = ?2")                        \
+	X(CHECK_TAG_ADD,                                                                                      \
+	    "INSERT OR IGNORE INTO tag(repository_id, name, digest) VALUES(?1, ?2, ?3)")                      \
 	/* tags */                                                                                            \
 	X(TAG_FIND, "SELECT digest FROM tag WHERE repository_id = ?1 AND name = ?2")                          \
 	X(TAG_PUT, "INSERT OR REPLACE INTO tag(repository_id, name, digest) VALUES(?1, ?2, ?3)")              \

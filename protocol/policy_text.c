@@ -20,16 +20,24 @@ struct policy_text policy_text_of(struct slice text, bool variables_mean_somethi
 
 /* ---- variables ---- */
 
+/* In a pattern. */
+static bool is_special(char c)
+{
+	return c == '*' || c == '?' || c == POLICY_PATTERN_ESCAPE;
+}
+
 static void put_value(struct buf *out, struct slice value, enum policy_text_use use)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		char c = value.at[i];
+	size_t from = 0;
 
-		if (use == POLICY_TEXT_PATTERN &&
-		    (c == '*' || c == '?' || c == POLICY_PATTERN_ESCAPE))
-			buf_putc(out, POLICY_PATTERN_ESCAPE);
-		buf_putc(out, c);
+	for (size_t i = 0; use == POLICY_TEXT_PATTERN && i < value.len; i++) {
+		if (!is_special(value.at[i]))
+			continue;
+		buf_put(out, value.at + from, i - from);
+		buf_putc(out, POLICY_PATTERN_ESCAPE);
+		from = i;
 	}
+	buf_put_slice(out, slice_skip(value, from));
 }
 
 /* "aws:userid, 'anonymous'" -> its default; absent when there is none. */
@@ -73,7 +81,7 @@ bool policy_text_expand(const struct policy_text *text, const struct policy_cont
 	*out = rest;
 	if (!text->variables)
 		return true;
-	buf_init(&b, a, POLICY_TEXT_EXPANDED_MAX, 64);
+	buf_init(&b, a, POLICY_TEXT_EXPANDED_MAX, rest.len + 64);
 	while (rest.len) {
 		size_t at = find(rest, opening), end;
 		struct slice name;
@@ -129,6 +137,25 @@ static bool step(struct slice pattern, struct slice text, bool nocase, size_t *p
 	return c == text.at[0] || (nocase && lower(c) == lower(text.at[0]));
 }
 
+/*
+ * Moves the text on to where the plain characters at the head of the pattern are next, in linear time; false when
+ * they are nowhere. A pattern of nothing else is the last of its kind, and must be the text's end.
+ */
+static bool seek(struct slice pattern, struct slice *text)
+{
+	size_t run = 0, at;
+
+	while (run < pattern.len && !is_special(pattern.at[run]))
+		run++;
+	if (run == 0)
+		return true;
+	if (run > text->len)
+		return false;
+	at = run == pattern.len ? text->len - run : find(*text, slice_of(pattern.at, run));
+	*text = slice_skip(*text, at);
+	return true;
+}
+
 /* As wildcard_match: only the last star seen is ever gone back to. */
 static bool match(struct slice pattern, struct slice text, bool nocase)
 {
@@ -137,17 +164,21 @@ static bool match(struct slice pattern, struct slice text, bool nocase)
 
 	while (text.len) {
 		if (pattern.len && pattern.at[0] == '*') {
-			pattern = after_star = slice_skip(pattern, 1);
+			after_star = slice_skip(pattern, 1);
 			resume = text;
 		} else if (pattern.len && step(pattern, text, nocase, &p, &t)) {
 			pattern = slice_skip(pattern, p);
 			text = slice_skip(text, t);
+			continue;
 		} else if (after_star.at) {
-			pattern = after_star;
-			text = resume = slice_skip(resume, 1);
+			resume = slice_skip(resume, 1);
 		} else {
 			return false;
 		}
+		if (!nocase && !seek(after_star, &resume))
+			return false;
+		pattern = after_star;
+		text = resume;
 	}
 	while (pattern.len && pattern.at[0] == '*')
 		pattern = slice_skip(pattern, 1);

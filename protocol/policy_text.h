@@ -13,7 +13,7 @@
 #include "protocol/policy_context.h"
 
 /* A pattern may hold a NUL, which takes away the meaning of the character after it. */
-enum { POLICY_PATTERN_ESCAPE = '\0', POLICY_TEXT_EXPANDED_MAX = 8192 };
+enum { POLICY_PATTERN_ESCAPE = '\0', POLICY_TEXT_EXPANDED_MAX = 2048 };
 
 struct policy_text {
 	struct slice text; /* as written, without NUL */
@@ -32,8 +32,8 @@ bool policy_text_expand(const struct policy_text *text, const struct policy_cont
     enum policy_text_use use, struct arena *a, struct slice *out, struct slice *variable);
 
 /*
- * '*' is any run of bytes, '?' one character (of UTF-8). Time is at most the product of the lengths,
- * whatever the pattern, and linear for patterns of one star.
+ * '*' is any run of bytes, '?' one character (of UTF-8). Time is linear for patterns without
+ * '?', and at most the product of the lengths whatever the pattern.
  */
 bool policy_pattern_match(struct slice pattern, struct slice text);
 /* The same in any (ASCII) case. */

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { CASES = 40000, VALUES_MAX = 3 };
+enum { CASES = 25000, VALUES_MAX = 3 };
 
 /* ---- chance ---- */
 

@@ -80,7 +80,9 @@ static void too_long_has_no_value(void **state)
 	for (size_t i = 0; i < 600; i++)
 		memcpy(text + i * 15, "${aws:username}", 15);
 	assert_int_equal(expand(*state, text, POLICY_TEXT_PLAIN).len, 1200);
-	memset(text + 600 * 15, 'x', 7000);
+	memset(text + 600 * 15, 'x', 848);
+	assert_int_equal(expand(*state, text, POLICY_TEXT_PLAIN).len, POLICY_TEXT_EXPANDED_MAX);
+	memset(text + 600 * 15, 'x', 849);
 	assert_null(expand(*state, text, POLICY_TEXT_PLAIN).at);
 }
 
@@ -106,6 +108,14 @@ static void patterns(void **state)
 	    {"ecr:Get*", "ecr:PutImage", false},
 	    {"ECR:get*", "ecr:GetLifecyclePolicy", false},
 	    {"arn:aws:ecr:*:*:repository/a*", "arn:aws:ecr:us-east-1:1:repository/abc", true},
+	    {"*abc", "abcabc", true},
+	    {"*abc", "abcab", false},
+	    {"*abc", "bc", false},
+	    {"*aab*", "aaab", true},
+	    {"*aab*b", "aaab", false},
+	    {"*aab*b", "aaabb", true},
+	    {"a*", "", false},
+	    {"*a", "", false},
 	    {"*a?b*", "xxa_bxx", true},
 	    {"*a?b*", "xxabxx", false},
 	    {"a*b*c", "abxbc", true},

@@ -39,9 +39,7 @@ static bool find(
 	return code == ERR_NONE;
 }
 
-/* Whether an index that is ACTIVE names the image. */
-static bool has_active_parent(
-    struct store_tx *tx, struct store_job *job, const struct image_row *row)
+bool archive_held(struct store_tx *tx, struct store_job *job, const struct image_row *row)
 {
 	bool active = false;
 	struct digest parent;
@@ -74,7 +72,7 @@ static bool may_move(struct store_tx *tx, struct archive_update *up, const struc
 	if (row->subject.algorithm != DIGEST_NONE &&
 	    image_row_find(tx, &up->job, row->repository_id, &row->subject, &subject) == ERR_NONE)
 		return not_supported(up, "The image is a referrer: it follows its subject");
-	if (!up->restore && has_active_parent(tx, &up->job, row))
+	if (!up->restore && archive_held(tx, &up->job, row))
 		return not_supported(up,
 		    "A manifest list that is not archived references the image: archive that "
 		    "first");
@@ -105,7 +103,7 @@ static struct digest *read_referrers(
 	return all;
 }
 
-/* Moves an image, and with it what refers to it. */
+/* Moves an image, and with it what refers to it, but for what a list that stays active names. */
 static bool move_all(struct store_tx *tx, struct store_job *job, struct image_row *row,
     enum image_status to, int64_t when_ms, int depth)
 {
@@ -117,11 +115,18 @@ static bool move_all(struct store_tx *tx, struct store_job *job, struct image_ro
 		struct image_row next;
 		enum error_code code =
 		    image_row_find(tx, job, row->repository_id, &referrers[i], &next);
-		if (code == ERR_NONE && next.status != to &&
-		    !move_all(tx, job, &next, to, when_ms, depth + 1))
+		if (code != ERR_NONE || next.status == to ||
+		    (to == IMAGE_ARCHIVED && archive_held(tx, job, &next)))
+			continue;
+		if (!move_all(tx, job, &next, to, when_ms, depth + 1))
 			return false;
 	}
 	return job->error.code == ERR_NONE;
+}
+
+bool archive_take(struct store_tx *tx, struct store_job *job, struct image_row *row, int64_t now_ms)
+{
+	return move_all(tx, job, row, IMAGE_ARCHIVED, now_ms, 0);
 }
 
 static void update_run(struct store_tx *tx, struct store_job *job)

@@ -1,7 +1,6 @@
 /* Deleting images and tags (ecr-behaviour 2.3 BatchDeleteImage). */
 #include "storage/image.h"
 
-#include "protocol/buf.h"
 #include "storage/image_rows.h"
 #include "storage/rows.h"
 
@@ -45,29 +44,6 @@ static bool taken(const struct image_delete *del, size_t index)
 	return false;
 }
 
-/* The indexes in the repository that name the image, "d1, d2"; absent when none. */
-static struct slice parents_of(struct delete_state *s, const struct digest *digest)
-{
-	struct buf parents;
-	buf_init(&parents, s->del->job.arena, MANIFEST_BYTES_MAX, 0);
-	sqlite3_stmt *q = db_query(s->tx->db, Q_CHILD_PARENTS);
-	bind_int(q, 1, s->repository_id);
-	bind_digest(q, 2, digest);
-	int step;
-	while ((step = db_step(s->tx->db, q)) == SQLITE_ROW) {
-		struct digest parent;
-		char text[DIGEST_TEXT_MAX];
-		if (!column_digest(q, 0, &parent))
-			continue;
-		buf_puts(&parents, parents.len > 0 ? ", " : "");
-		buf_put_slice(&parents, digest_format(&parent, text));
-	}
-	if (step != SQLITE_DONE)
-		tx_fail(s->tx, &s->del->job);
-	db_done(q);
-	return parents.len > 0 ? buf_slice(&parents) : slice_of(NULL, 0);
-}
-
 static struct image_id *gone_new(struct delete_state *s, struct image_delete_item *item, size_t n)
 {
 	item->gone = arena_array(s->del->job.arena, n, sizeof(*item->gone));
@@ -81,7 +57,7 @@ static void delete_image(
 {
 	struct store_job *job = &s->del->job;
 	if (!s->del->even_referenced)
-		item->parents = parents_of(s, &row->digest);
+		item->parents = image_row_parents(s->tx, job, row);
 	if (item->parents.at)
 		item->result = IMAGE_REFERENCED;
 	if (item->parents.at || job->error.code != ERR_NONE)
@@ -89,16 +65,9 @@ static void delete_image(
 	struct slice rest = row->tags, tag;
 	struct image_id *gone = gone_new(s, item, row->tag_count > 0 ? row->tag_count : 1);
 	gone->digest = row->digest;
-	while (tags_next(&rest, &tag)) {
-		sqlite3_stmt *q = db_query(s->tx->db, Q_TAG_DROP);
-		bind_int(q, 1, row->repository_id);
-		bind_text(q, 2, tag);
-		if (!tx_exec(s->tx, job, q))
-			return;
+	while (tags_next(&rest, &tag))
 		*gone++ = (struct image_id){row->digest, tag};
-	}
-	if (image_row_drop(s->tx, job, row))
-		image_count_add(s->tx, job, s->repository_id, -1);
+	image_row_remove(s->tx, job, row);
 }
 
 /* Removes one tag, and the image with its last unless only the tag is meant. */

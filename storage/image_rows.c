@@ -1,5 +1,7 @@
 #include "storage/image_rows.h"
 
+#include "protocol/buf.h"
+#include "storage/orphan.h"
 #include "storage/stray.h"
 
 bool tags_next(struct slice *tags, struct slice *name)
@@ -80,6 +82,10 @@ enum error_code image_row_find(struct store_tx *tx, struct store_job *job, int64
 		out->media_type = column_dup(q, 3, job->arena);
 		out->artifact_type = column_dup(q, 4, job->arena);
 		column_digest(q, 8, &out->subject);
+		out->pushed_ms = sqlite3_column_int64(q, 6);
+		out->pulled_ms = sqlite3_column_int64(q, 7);
+		out->archived_ms = sqlite3_column_int64(q, 11);
+		out->activated_ms = sqlite3_column_int64(q, 12);
 		out->scanned_ms = sqlite3_column_int64(q, 13);
 		out->tag_count = (size_t)sqlite3_column_int64(q, 9);
 		out->tags = column_dup(q, 10, job->arena);
@@ -223,7 +229,9 @@ static bool drop_beside(struct store_tx *tx, struct store_job *job, const struct
 	sqlite3_stmt *q = db_query(tx->db, Q_REPLICATION_DROP);
 	bind_int(q, 1, row->id);
 	return tx_exec(tx, job, q) &&
-	    (row->status == IMAGE_ACTIVE || forget_archived(tx, job, row->id));
+	    (row->status == IMAGE_ACTIVE || forget_archived(tx, job, row->id)) &&
+	    (row->subject.algorithm == DIGEST_NONE ||
+		orphan_forget(tx, job, row->repository_id, &row->digest));
 }
 
 /*
@@ -279,4 +287,41 @@ bool image_count_add(struct store_tx *tx, struct store_job *job, int64_t reposit
 	bind_int(q, 1, repository_id);
 	bind_int(q, 2, by);
 	return tx_exec(tx, job, q);
+}
+
+bool image_row_remove(struct store_tx *tx, struct store_job *job, const struct image_row *row)
+{
+	struct slice rest = row->tags, tag;
+	while (tags_next(&rest, &tag)) {
+		sqlite3_stmt *q = db_query(tx->db, Q_TAG_DROP);
+		bind_int(q, 1, row->repository_id);
+		bind_text(q, 2, tag);
+		if (!tx_exec(tx, job, q))
+			return false;
+	}
+	return image_row_drop(tx, job, row) && image_count_add(tx, job, row->repository_id, -1) &&
+	    orphans_note(tx, job, row);
+}
+
+struct slice image_row_parents(
+    struct store_tx *tx, struct store_job *job, const struct image_row *row)
+{
+	struct buf parents;
+	buf_init(&parents, job->arena, MANIFEST_BYTES_MAX, 0);
+	sqlite3_stmt *q = db_query(tx->db, Q_CHILD_PARENTS);
+	bind_int(q, 1, row->repository_id);
+	bind_digest(q, 2, &row->digest);
+	int step;
+	while ((step = db_step(tx->db, q)) == SQLITE_ROW) {
+		struct digest parent;
+		char text[DIGEST_TEXT_MAX];
+		if (!column_digest(q, 0, &parent))
+			continue;
+		buf_puts(&parents, parents.len > 0 ? ", " : "");
+		buf_put_slice(&parents, digest_format(&parent, text));
+	}
+	if (step != SQLITE_DONE)
+		tx_fail(tx, job);
+	db_done(q);
+	return parents.len > 0 ? buf_slice(&parents) : slice_of(NULL, 0);
 }

@@ -23,7 +23,7 @@ struct image_row {
 	enum image_status status;
 	struct digest subject;
 	struct slice artifact_type, media_type; /* in the arena */
-	int64_t scanned_ms;
+	int64_t pushed_ms, pulled_ms, archived_ms, activated_ms, scanned_ms;
 	size_t tag_count;
 	struct slice tags; /* in the arena */
 };
@@ -63,6 +63,14 @@ bool image_row_move(struct store_tx *tx, struct store_job *job, struct image_row
  * count. False when the job has failed.
  */
 bool image_row_drop(struct store_tx *tx, struct store_job *job, const struct image_row *row);
+/*
+ * Deletes the image: the above, its tags, and one less in the count; what refers to it is an orphan from now on.
+ * Whether it may go is the caller's business. False when the job has failed.
+ */
+bool image_row_remove(struct store_tx *tx, struct store_job *job, const struct image_row *row);
+/* The indexes in the repository that name it, "sha256:.., sha256:.."; absent when none, or the job has failed. */
+struct slice image_row_parents(
+    struct store_tx *tx, struct store_job *job, const struct image_row *row);
 /* Adds to the repository's count of images. */
 bool image_count_add(struct store_tx *tx, struct store_job *job, int64_t repository_id, int by);
 

@@ -32,7 +32,7 @@ static int purge_images(struct store_tx *tx, struct store_job *job, int64_t repo
 	bind_int(q, 1, repository_id);
 	bind_int(q, 2, PURGE_PAGE);
 	while (count < PURGE_PAGE && db_step(tx->db, q) == SQLITE_ROW) {
-		rows[count].repository_id = repository_id;
+		rows[count] = (struct image_row){.repository_id = repository_id};
 		column_digest(q, 0, &rows[count].digest);
 		rows[count].id = sqlite3_column_int64(q, 1);
 		image_row_set_place(&rows[count++], sqlite3_column_int(q, 2));

@@ -3,6 +3,7 @@
 
 #include "storage/archive_due.h"
 #include "storage/core.h"
+#include "storage/lifecycle_due.h"
 #include "storage/meta.h"
 #include "storage/schedule.h"
 
@@ -29,6 +30,7 @@ static const char empty_all[] =
     "DELETE FROM resource_tag; DELETE FROM content; DELETE FROM blob;"
     "DELETE FROM repository_blob; DELETE FROM manifest; DELETE FROM image; DELETE FROM tag;"
     "DELETE FROM image_blob; DELETE FROM image_child; DELETE FROM archive; DELETE FROM replication;"
+    "DELETE FROM orphan; DELETE FROM preview; DELETE FROM preview_set; DELETE FROM preview_item;"
     "DELETE FROM stray;"
     "DELETE FROM meta WHERE key NOT IN ('" META_TOKEN_KEY "', '" META_BOOT_ID "', '" META_OPEN
     "');";
@@ -58,6 +60,7 @@ static void reset_settle(struct store *store, struct store_job *job)
 		return;
 	atomic_fetch_add(&store->generation, 1);
 	clock_set_offset_ms(&store->clock, 0);
+	lifecycle_load(store);
 	for (size_t i = 0; i < PULL_SLOTS; i++)
 		atomic_store(&store->pulls[i], 0);
 	upload_kill(&store->uploads, 0);

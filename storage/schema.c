@@ -19,6 +19,10 @@
  *              is listed by its ranges.
  * replication  where an image was copied to; failure NULL: it is there.
  * registry     how many repositories an account has in a region, so that its quota costs no counting.
+ * orphan       referrers whose subject was deleted (orphan.h).
+ * preview      the last preview of a repository's lifecycle policy; preview_item: its results, in the order in
+ *              which a run would carry them out, by the set of preview_set that they are in. A set that is dead
+ *              belongs to no preview any more, and goes a few items at a time (preview.h).
  * document     everything that is put as a JSON text: policies, templates, rules, settings (document.h).
  */
 #include "storage/schema.h"
@@ -100,8 +104,32 @@ static const char strays[] =
     "DROP INDEX blob_by_id;"
     "ALTER TABLE blob DROP COLUMN touched_ms;";
 
+static const char lifecycle[] =
+    "CREATE TABLE orphan("
+    " repository_id INTEGER NOT NULL, digest BLOB NOT NULL,"
+    " PRIMARY KEY(repository_id, digest)) WITHOUT ROWID;"
+    "CREATE INDEX document_lifecycle ON document(account, region, name) WHERE kind = 2;"
+    "CREATE TABLE preview("
+    " repository_id INTEGER PRIMARY KEY, set_id INTEGER NOT NULL, status INTEGER NOT NULL,"
+    " policy TEXT NOT NULL, done_ms INTEGER NOT NULL DEFAULT 0,"
+    " expiring INTEGER NOT NULL DEFAULT 0, transitioning INTEGER NOT NULL DEFAULT 0);"
+    "CREATE INDEX preview_running ON preview(status) WHERE status = 0;"
+    "CREATE INDEX preview_done ON preview(done_ms) WHERE status = 1;"
+    "CREATE TABLE preview_set(id INTEGER PRIMARY KEY AUTOINCREMENT, dead INTEGER NOT NULL);"
+    "CREATE INDEX preview_set_dead ON preview_set(dead) WHERE dead = 1;"
+    "CREATE TABLE preview_item("
+    " set_id INTEGER NOT NULL, tagged INTEGER NOT NULL, at INTEGER NOT NULL, digest BLOB NOT NULL,"
+    " tag_count INTEGER NOT NULL, tags BLOB NOT NULL, pushed_ms INTEGER NOT NULL,"
+    " archived INTEGER NOT NULL, action INTEGER NOT NULL, priority INTEGER NOT NULL,"
+    " PRIMARY KEY(set_id, tagged, at)) WITHOUT ROWID;"
+    "CREATE INDEX preview_item_digest ON preview_item(set_id, digest);";
+
 /* Entry n brings version n to n + 1; entries are only ever added. */
-static const char *const migrations[] = {first, strays};
+static const char *const migrations[] = {
+    first,
+    strays,
+    lifecycle,
+};
 
 int schema_version(void)
 {

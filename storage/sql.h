@@ -23,6 +23,9 @@
 	"SELECT i.digest, i.media_type, i.artifact_type, i.manifest_size, m.bytes, i.status "      \
 	"FROM image i CROSS JOIN manifest m ON m.id = i.id WHERE i.repository_id = ?1 AND "        \
 	"i.subject = ?2 AND i.digest > ?3 AND i.tagged = "
+#define SQL_OF_PREVIEW_ITEM                                                                        \
+	"SELECT at, digest, tag_count, tags, pushed_ms, archived, action, priority "               \
+	"FROM preview_item WHERE set_id = ?1 AND "
 
 #define DB_STATEMENTS(X)                                                                                      \
 	/* transactions */                                                                                    \
@@ -294,6 +297,56 @@
 	X(CHILD_PARENTS,                                                                                      \
 	    "SELECT parent FROM image_child WHERE repository_id = ?1 AND "                                    \
 	    "child = ?2 ORDER BY parent")                                                                     \
-	X(CHILD_DROP, "DELETE FROM image_child WHERE repository_id = ?1 AND parent = ?2")
+	X(CHILD_DROP, "DELETE FROM image_child WHERE repository_id = ?1 AND parent = ?2")                     \
+	/* lifecycle */                                                                                       \
+	X(ORPHAN_NOTE,                                                                                        \
+	    "INSERT OR IGNORE INTO orphan(repository_id, digest) SELECT repository_id, digest FROM image "    \
+	    "WHERE repository_id = ?1 AND subject = ?2")                                                      \
+	X(ORPHAN_DROP, "DELETE FROM orphan WHERE repository_id = ?1 AND digest = ?2")                         \
+	X(ORPHAN_DROP_ALL, "DELETE FROM orphan WHERE repository_id = ?1")                                     \
+	X(ORPHAN_FIND, "SELECT 1 FROM orphan WHERE repository_id = ?1 AND digest = ?2")                       \
+	X(ORPHAN_LIST,                                                                                        \
+	    "SELECT digest FROM orphan WHERE repository_id = ?1 AND digest > ?2 ORDER BY digest")             \
+	X(ORPHAN_REPOSITORY,                                                                                  \
+	    "SELECT repository_id FROM orphan WHERE repository_id > ?1 ORDER BY repository_id LIMIT 1")       \
+	X(POLICY_NEXT,                                                                                        \
+	    "SELECT account, region, name FROM document WHERE kind = 2 AND (account, region, name) > "        \
+	    "(?1, ?2, ?3) ORDER BY account, region, name LIMIT 1")                                            \
+	X(POLICY_EVALUATED,                                                                                   \
+	    "UPDATE document SET evaluated_ms = ?6 " SQL_OF_KIND "AND name = ?4 AND text = ?5")               \
+	X(PREVIEW_FIND,                                                                                       \
+	    "SELECT set_id, status, policy, done_ms, expiring, transitioning FROM preview "                   \
+	    "WHERE repository_id = ?1")                                                                       \
+	X(PREVIEW_PUT,                                                                                        \
+	    "INSERT OR REPLACE INTO preview(repository_id, set_id, status, policy) "                          \
+	    "VALUES(?1, ?2, 0, ?3)")                                                                          \
+	X(PREVIEW_END,                                                                                        \
+	    "UPDATE preview SET status = ?3, done_ms = ?4, expiring = ?5, transitioning = ?6 "                \
+	    "WHERE repository_id = ?1 AND set_id = ?2 AND status = 0")                                        \
+	X(PREVIEW_EXPIRE,                                                                                     \
+	    "UPDATE preview SET status = 3 WHERE repository_id = ?1 AND set_id = ?2 AND status = 1")          \
+	X(PREVIEW_DUE,                                                                                        \
+	    "SELECT repository_id, set_id FROM preview WHERE status = 1 AND done_ms <= ?1 "                   \
+	    "ORDER BY done_ms LIMIT 1")                                                                       \
+	X(PREVIEW_CUT_OFF, "UPDATE preview SET status = 2 WHERE status = 0")                                  \
+	X(PREVIEW_DROP, "DELETE FROM preview WHERE repository_id = ?1")                                       \
+	X(PREVIEW_SET_ADD, "INSERT INTO preview_set(dead) VALUES(0)")                                         \
+	X(PREVIEW_SET_DEAD,                                                                                   \
+	    "UPDATE preview_set SET dead = 1 WHERE id = "                                                     \
+	    "(SELECT set_id FROM preview WHERE repository_id = ?1)")                                          \
+	X(PREVIEW_SET_LIVES, "SELECT 1 FROM preview_set WHERE id = ?1 AND dead = 0")                          \
+	X(PREVIEW_SET_DOOMED, "SELECT id FROM preview_set WHERE dead = 1 LIMIT 1")                            \
+	X(PREVIEW_SET_DROP, "DELETE FROM preview_set WHERE id = ?1")                                          \
+	X(PREVIEW_ITEM_ADD,                                                                                   \
+	    "INSERT INTO preview_item(set_id, tagged, at, digest, tag_count, tags, pushed_ms, archived, "     \
+	    "action, priority) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                              \
+	X(PREVIEW_ITEM_LIST, SQL_OF_PREVIEW_ITEM "tagged = ?2 AND at > ?3 ORDER BY at")                       \
+	X(PREVIEW_ITEM_LIST_ANY,                                                                              \
+	    SQL_OF_PREVIEW_ITEM "tagged = 0 AND at > ?2 UNION ALL " SQL_OF_PREVIEW_ITEM                       \
+				"tagged = 1 AND at > ?2 ORDER BY 1")                                          \
+	X(PREVIEW_ITEM_FIND, SQL_OF_PREVIEW_ITEM "digest = ?2")                                               \
+	X(PREVIEW_ITEM_DROP_SOME,                                                                             \
+	    "DELETE FROM preview_item WHERE set_id = ?1 AND (tagged, at) IN "                                 \
+	    "(SELECT tagged, at FROM preview_item WHERE set_id = ?1 LIMIT ?2)")
 
 #endif

@@ -1,0 +1,55 @@
+#include "storage/orphan.h"
+
+static sqlite3_stmt *query_of(
+    struct db *db, enum db_query query, int64_t repository_id, const struct digest *digest)
+{
+	sqlite3_stmt *q = db_query(db, query);
+	bind_int(q, 1, repository_id);
+	bind_digest(q, 2, digest);
+	return q;
+}
+
+bool orphans_note(struct store_tx *tx, struct store_job *job, const struct image_row *subject)
+{
+	return tx_exec(
+	    tx, job, query_of(tx->db, Q_ORPHAN_NOTE, subject->repository_id, &subject->digest));
+}
+
+bool orphan_forget(
+    struct store_tx *tx, struct store_job *job, int64_t repository_id, const struct digest *digest)
+{
+	return tx_exec(tx, job, query_of(tx->db, Q_ORPHAN_DROP, repository_id, digest));
+}
+
+bool orphan_noted(
+    struct store_tx *tx, struct store_job *job, int64_t repository_id, const struct digest *digest)
+{
+	sqlite3_stmt *q = query_of(tx->db, Q_ORPHAN_FIND, repository_id, digest);
+	int step = db_step(tx->db, q);
+	db_done(q);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		tx_fail(tx, job);
+	return step == SQLITE_ROW;
+}
+
+int64_t orphan_repository(struct db *db, int64_t after)
+{
+	sqlite3_stmt *q = db_query(db, Q_ORPHAN_REPOSITORY);
+	bind_int(q, 1, after);
+	int64_t id = db_step(db, q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+	db_done(q);
+	return id;
+}
+
+size_t orphan_list(struct db *db, int64_t repository_id, const struct digest *after,
+    struct digest *out, size_t limit)
+{
+	size_t count = 0;
+	sqlite3_stmt *q = query_of(db, Q_ORPHAN_LIST, repository_id, after);
+	if (after->algorithm == DIGEST_NONE)
+		bind_blob(q, 2, "", 0);
+	while (count < limit && db_step(db, q) == SQLITE_ROW)
+		count += column_digest(q, 0, &out[count]);
+	db_done(q);
+	return count;
+}

@@ -48,6 +48,8 @@ enum error_code {
 	/* settings of repositories and registries; {detail} is the name of what is (not) there */
 	ERR_REPOSITORY_POLICY_NOT_FOUND,
 	ERR_LIFECYCLE_POLICY_NOT_FOUND,
+	ERR_PREVIEW_NOT_FOUND, /* of a lifecycle policy, as the next one */
+	ERR_PREVIEW_IN_PROGRESS,
 	ERR_REGISTRY_POLICY_NOT_FOUND,
 	ERR_SIGNING_NOT_FOUND,
 	ERR_TEMPLATE_NOT_FOUND,

@@ -26,6 +26,8 @@ struct store {
 	struct writer writer;
 	struct flusher flusher;
 	struct workers workers;
+	/* Of one thread each, for work that takes long and waits for the writer between its steps. */
+	struct workers lifecycle_runs, lifecycle_previews;
 	struct upload_table uploads;
 	struct db checkpointer;
 	/* Jobs between submission and done; store_close waits for none. */
@@ -33,11 +35,17 @@ struct store {
 	pthread_cond_t count_zero;
 	size_t count;
 	atomic_bool closing;
+	atomic_bool winding_down;    /* long work is to end at its next step */
 	atomic_bool broken;          /* the last commit or flush failed */
 	atomic_bool log_suspect;     /* a flush of the log failed: checkpoint before going on */
 	_Atomic int checkpoint;      /* enum checkpoint_state */
 	_Atomic uint64_t generation; /* of the content: a reset begins a new one */
 	_Atomic uint64_t pulls[PULL_SLOTS]; /* image pulls noted lately (image_note_pull) */
+	bool keep_orphans;                  /* store_options, as the next two */
+	int64_t lifecycle_interval_ms;
+	void (*lifecycle_ran)(const struct lifecycle_run *run);
+	int64_t lifecycle_last_ms;       /* when the last run of all was due; the writer's own */
+	atomic_bool lifecycle_scheduled; /* a run of all, of the schedule's, is under way */
 	int64_t tick_ms; /* how often the schedule is looked at; constant once the writer runs */
 	struct gc_settings gc;
 	int64_t collected_ms;  /* when the last collection ended; the writer's */
@@ -52,6 +60,8 @@ struct store_reader {
 
 /* Before done is called the last time, and the count of running jobs goes down. */
 void store_finish_job(struct store *store, struct store_job *job);
+/* The same as store_submit for a job whose work is for another pool than the workers. */
+void store_submit_to(struct store *store, struct workers *pool, struct store_job *job);
 /* A job of storage's own: malloc'd with struct store_job first, freed when done. */
 void store_job_free(struct store_job *job);
 /* ERR_STORAGE_FULL for a full disk or quota, ERR_STORAGE_FAILED for anything else. */

@@ -7,10 +7,11 @@
 #include "storage/db.h"
 
 #define META_TOKEN_KEY "token_key"
-#define META_BOOT_ID "boot_id"               /* of the machine, when the folder was last opened */
-#define META_CLOCK_OFFSET "clock_offset_ms"  /* int64_t */
-#define META_FILES_TO_CLEAR "files_to_clear" /* there while a reset has yet to remove the files */
-#define META_COLLECTED "collected_ms"        /* int64_t: when the last collection ended */
+#define META_BOOT_ID "boot_id"                /* of the machine, when the folder was last opened */
+#define META_CLOCK_OFFSET "clock_offset_ms"   /* int64_t */
+#define META_LIFECYCLE_RUN "lifecycle_run_ms" /* int64_t: when all policies were run last */
+#define META_FILES_TO_CLEAR "files_to_clear"  /* there while a reset has yet to remove the files */
+#define META_COLLECTED "collected_ms"         /* int64_t: when the last collection ended */
 #define META_OPEN                                                                                  \
 	"open" /* there while the store is open, and after a crash until the sweep of files is over */
 

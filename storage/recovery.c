@@ -3,6 +3,7 @@
 #include "storage/blob_flush.h"
 #include "storage/core.h"
 #include "storage/meta.h"
+#include "storage/preview_due.h"
 #include "storage/purge.h"
 #include "storage/reset.h"
 
@@ -129,7 +130,7 @@ bool recover(struct store *store, struct err *err)
 	struct db *db = &store->writer.db;
 	bool cache_whole = same_boot(db);
 	bool mended = finish_reset(store) && recover_uploads(store, cache_whole) &&
-	    recover_blobs(store, cache_whole) && resume_purge(store);
+	    recover_blobs(store, cache_whole) && resume_purge(store) && preview_recover(store);
 	if (mended) {
 		if (files_some_aside(&store->files))
 			clear_aside_submit(store);

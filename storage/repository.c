@@ -1,6 +1,7 @@
 #include "storage/repository.h"
 
 #include "storage/document_rows.h"
+#include "storage/preview_due.h"
 #include "storage/purge.h"
 #include "storage/rows.h"
 
@@ -180,11 +181,13 @@ void repository_create_submit(struct store *store, struct repository_create *cre
  */
 static void doom(struct store_tx *tx, struct repository_delete *del)
 {
-	static const enum db_query steps[] = {Q_RESOURCE_TAG_DROP, Q_REPOSITORY_DOOM};
+	static const enum db_query steps[] = {
+	    Q_RESOURCE_TAG_DROP, Q_ORPHAN_DROP_ALL, Q_REPOSITORY_DOOM};
 	if (!document_rows_drop(tx, &del->job, &del->key) ||
+	    !preview_drop(tx, &del->job, del->deleted.id) ||
 	    count_repository(tx, &del->job, &del->deleted, -1) < 0)
 		return;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		sqlite3_stmt *q = db_query(tx->db, steps[i]);
 		bind_int(q, 1, del->deleted.id);
 		if (!tx_exec(tx, &del->job, q))
@@ -221,6 +224,7 @@ static void delete_settle(struct store *store, struct store_job *job)
 		return;
 	upload_kill(&store->uploads, del->deleted.id);
 	purge_submit(store);
+	preview_purge_submit(store);
 }
 
 void repository_delete_submit(struct store *store, struct repository_delete *del)

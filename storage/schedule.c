@@ -3,6 +3,8 @@
 #include "storage/archive_due.h"
 #include "storage/core.h"
 #include "storage/gc_internal.h"
+#include "storage/lifecycle_due.h"
+#include "storage/preview_due.h"
 
 void schedule_tend(struct store *store)
 {
@@ -10,5 +12,7 @@ void schedule_tend(struct store *store)
 		return;
 	uploads_expire(store);
 	archive_tend(store);
+	lifecycle_tend(store);
+	preview_tend(store);
 	gc_tend(store);
 }

@@ -2,6 +2,7 @@
 #include "storage/store.h"
 
 #include "storage/core.h"
+#include "storage/lifecycle_due.h"
 #include "storage/meta.h"
 #include "storage/recovery.h"
 #include "storage/schedule.h"
@@ -39,16 +40,21 @@ void store_finish_job(struct store *store, struct store_job *job)
 	pthread_mutex_unlock(&store->count_lock);
 }
 
-void store_submit(struct store *store, struct store_job *job)
+void store_submit_to(struct store *store, struct workers *pool, struct store_job *job)
 {
 	pthread_mutex_lock(&store->count_lock);
 	store->count++;
 	pthread_mutex_unlock(&store->count_lock);
 	job->waits_for = NULL;
 	if (job->work)
-		workers_submit(&store->workers, job);
+		workers_submit(pool, job);
 	else
 		writer_submit(&store->writer, job);
+}
+
+void store_submit(struct store *store, struct store_job *job)
+{
+	store_submit_to(store, &store->workers, job);
 }
 
 /* checkpoints */
@@ -120,6 +126,7 @@ static bool load_clock(struct store *store)
 	if (meta_get(&store->writer.db, META_CLOCK_OFFSET, &offset_ms, sizeof(offset_ms)) ==
 	    sizeof(offset_ms))
 		clock_set_offset_ms(&store->clock, offset_ms);
+	lifecycle_load(store);
 	return true;
 }
 
@@ -136,6 +143,7 @@ static bool open_connection(struct store *store, struct db *db, enum db_role rol
 static bool start_threads(struct store *store, struct err *err)
 {
 	if ((store->ephemeral || flusher_start(&store->flusher, store)) &&
+	    workers_start(&store->lifecycle_runs) && workers_start(&store->lifecycle_previews) &&
 	    writer_start(&store->writer))
 		return true;
 	snprintf(err->text, sizeof(err->text), "its log or a thread cannot be had");
@@ -160,13 +168,22 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	store->ephemeral = options->ephemeral;
 	store->quotas = options->quotas;
 	store->gc = options->gc ? *options->gc : GC_DEFAULTS;
+	store->keep_orphans = options->keep_orphans;
+	store->lifecycle_ran = options->lifecycle_ran;
+	store->lifecycle_interval_ms = options->lifecycle_interval_ms > 0
+	    ? options->lifecycle_interval_ms
+	    : LIFECYCLE_INTERVAL_MS;
 	store->tick_ms = SCHEDULE_TICK_MS;
 	if (store->gc.interval_ms > 0 && store->gc.interval_ms < store->tick_ms)
 		store->tick_ms = store->gc.interval_ms;
+	if (store->lifecycle_interval_ms < store->tick_ms)
+		store->tick_ms = store->lifecycle_interval_ms;
 	pthread_mutex_init(&store->count_lock, NULL);
 	pthread_cond_init(&store->count_zero, NULL);
 	upload_table_init(&store->uploads);
-	workers_init(&store->workers, store);
+	workers_init(&store->workers, store, WORKERS_MAX);
+	workers_init(&store->lifecycle_runs, store, 1);
+	workers_init(&store->lifecycle_previews, store, 1);
 	writer_init(&store->writer, store);
 	if (files_open(&store->files, options->path, err)) {
 		if (open_all(store, &why))
@@ -187,15 +204,23 @@ static void run_out(struct store *store)
 	pthread_mutex_unlock(&store->count_lock);
 }
 
+void store_wind_down(struct store *store)
+{
+	atomic_store(&store->winding_down, true);
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	store_wind_down(store);
 	atomic_store(&store->closing, true);
 	if (store->writer.started)
 		run_out(store);
 	bool ran = store->writer.started;
 	writer_stop(&store->writer);
+	workers_stop(&store->lifecycle_runs);
+	workers_stop(&store->lifecycle_previews);
 	workers_stop(&store->workers);
 	flusher_stop(&store->flusher);
 	if (ran && !atomic_load(&store->sweep_due))

@@ -20,6 +20,7 @@
 #include "protocol/token.h"
 #include "storage/clock.h"
 
+struct lifecycle_run;
 struct store;
 struct store_reader; /* a thread's own read connection with its prepared statements */
 struct store_tx;     /* the writer's transaction, seen by jobs' run functions (storage-internal) */
@@ -37,6 +38,11 @@ struct store_options {
 	bool ephemeral;               /* no flushes; the folder is removed by store_close */
 	struct quotas quotas;         /* zeroed: ECR's own */
 	const struct gc_settings *gc; /* NULL: GC_DEFAULTS */
+	/* How often all lifecycle policies are run, by the store's clock; 0: every hour. */
+	int64_t lifecycle_interval_ms;
+	bool keep_orphans; /* referrers stay when their subject is deleted */
+	/* Told of each run of the schedule when it is over, on a thread of the store's; NULL: nobody. */
+	void (*lifecycle_ran)(const struct lifecycle_run *run);
 };
 
 /* A cause in words, for people; untouched on success. */
@@ -51,6 +57,8 @@ struct err {
  */
 struct store *store_open(const struct store_options *options, struct err *err)
     __attribute__((warn_unused_result));
+/* What takes long (lifecycle runs, previews) ends at its next step from now on. Before store_close: jobs of others go on. */
+void store_wind_down(struct store *store);
 /* Runs every job submitted so far, flushes, stops the threads, lets the folder go. */
 void store_close(struct store *store);
 

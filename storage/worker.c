@@ -18,9 +18,10 @@ bool thread_start(pthread_t *thread, void *(*main)(void *), void *arg)
 	return started;
 }
 
-void workers_init(struct workers *w, struct store *store)
+void workers_init(struct workers *w, struct store *store, size_t thread_max)
 {
 	w->store = store;
+	w->thread_max = thread_max;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
 }
@@ -56,11 +57,21 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
+bool workers_start(struct workers *w)
+{
+	pthread_mutex_lock(&w->lock);
+	if (w->thread_count == 0 && thread_start(&w->threads[0], worker_main, w))
+		w->thread_count = 1;
+	bool started = w->thread_count > 0;
+	pthread_mutex_unlock(&w->lock);
+	return started;
+}
+
 void workers_submit(struct workers *w, struct store_job *job)
 {
 	pthread_mutex_lock(&w->lock);
 	job_list_put(&w->waiting, job);
-	if (w->idle == 0 && w->thread_count < WORKERS_MAX &&
+	if (w->idle == 0 && w->thread_count < w->thread_max &&
 	    thread_start(&w->threads[w->thread_count], worker_main, w))
 		w->thread_count++;
 	bool nobody = w->thread_count == 0;

@@ -2,7 +2,7 @@
  * Worker threads for what may block: hashing a file, flushing it, unlinking it, checkpointing.
  *
  * They run jobs' work functions; a job with a run function then goes to the writer. Threads are
- * made when there is work and none is free, up to WORKERS_MAX, and stay.
+ * made when there is work and none is free, up to a number of each pool's own, and stay.
  */
 #ifndef DRYDOCK_STORAGE_WORKER_H
 #define DRYDOCK_STORAGE_WORKER_H
@@ -19,11 +19,14 @@ struct workers {
 	pthread_cond_t wake;
 	struct job_list waiting;
 	pthread_t threads[WORKERS_MAX];
-	size_t thread_count, idle;
+	size_t thread_count, thread_max, idle;
 	bool stop;
 };
 
-void workers_init(struct workers *w, struct store *store);
+/* thread_max: 1 to WORKERS_MAX. */
+void workers_init(struct workers *w, struct store *store, size_t thread_max);
+/* Makes the first thread now, so that no work is ever done by who submits it. False: it cannot be had. */
+bool workers_start(struct workers *w);
 void workers_submit(struct workers *w, struct store_job *job);
 /* Does what waits, then joins all threads. */
 void workers_stop(struct workers *w);

@@ -1,0 +1,40 @@
+/*
+ * Carrying out decisions: one transaction's worth of them. Storage-internal.
+ */
+#ifndef DRYDOCK_STORAGE_LIFECYCLE_BATCH_H
+#define DRYDOCK_STORAGE_LIFECYCLE_BATCH_H
+
+#include "storage/lifecycle_run.h"
+
+/* As many as a push would like to wait for. */
+enum { LIFECYCLE_BATCH_MAX = 32 };
+
+struct lifecycle_item {
+	struct lifecycle_deed deed; /* digest, cause and action in; result, tags and parents out */
+	bool held;        /* the engine knows of an index that keeps it: only said, not done */
+	int64_t image_id; /* unless LIFECYCLE_SUBJECT_DELETED */
+	uint64_t mark;    /* lifecycle_mark of LIFECYCLE_BY_RULE */
+};
+
+/*
+ * All that a rule may have looked at in an image, as one number. What has the same id and mark is the image
+ * that was decided.
+ */
+uint64_t lifecycle_mark(const struct lifecycle_image *image);
+
+struct lifecycle_batch {
+	struct store_job job; /* its arena must be set: tags and parents are in it */
+	struct repository_key key;
+	int64_t repository_id;
+	struct slice policy; /* the text that decided; absent: none did */
+	int64_t decided_ms;
+	struct lifecycle_item *items;
+	size_t count;
+	bool evaluated; /* notes that the policy was evaluated at decided_ms */
+	bool
+	    stopped; /* out: the policy, the repository or the clock is another: nothing was done */
+};
+/* For job_await. */
+void lifecycle_batch_init(struct lifecycle_batch *batch, struct arena *a);
+
+#endif

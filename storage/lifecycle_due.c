@@ -1,0 +1,58 @@
+#include "storage/lifecycle_due.h"
+
+#include "storage/lifecycle_run.h"
+#include "storage/meta.h"
+
+#include <stdlib.h>
+
+void lifecycle_load(struct store *store)
+{
+	int64_t last_ms;
+	bool known = meta_get(&store->writer.db, META_LIFECYCLE_RUN, &last_ms, sizeof(last_ms)) ==
+	    sizeof(last_ms);
+	store->lifecycle_last_ms = known ? last_ms : clock_now_ms(&store->clock);
+}
+
+/* Has an arena of its own: nobody waits for it. */
+struct scheduled_run {
+	struct lifecycle_run run;
+	struct arena arena;
+};
+
+static void note_run(struct store_tx *tx, struct store_job *job)
+{
+	struct lifecycle_run *run = (struct lifecycle_run *)job;
+	if (!meta_put(tx->db, META_LIFECYCLE_RUN, &run->now_ms, sizeof(run->now_ms)))
+		tx_fail(tx, job);
+}
+
+static void scheduled_done(struct store_job *job)
+{
+	struct store *store = job->owner;
+	if (store->lifecycle_ran)
+		store->lifecycle_ran((struct lifecycle_run *)job);
+	atomic_store(&store->lifecycle_scheduled, false);
+	arena_release(job->arena);
+	free(job);
+}
+
+/* A clock that was moved back makes nothing due; the interval counts from then on. */
+void lifecycle_tend(struct store *store)
+{
+	int64_t now_ms = clock_now_ms(&store->clock);
+	if (now_ms < store->lifecycle_last_ms)
+		store->lifecycle_last_ms = now_ms;
+	if (now_ms - store->lifecycle_last_ms < store->lifecycle_interval_ms ||
+	    atomic_load(&store->winding_down) || atomic_exchange(&store->lifecycle_scheduled, true))
+		return;
+	struct scheduled_run *scheduled = calloc(1, sizeof(*scheduled));
+	if (!scheduled)
+		abort();
+	arena_init(&scheduled->arena);
+	scheduled->run.job.arena = &scheduled->arena;
+	scheduled->run.job.owner = store;
+	scheduled->run.job.run = note_run;
+	scheduled->run.job.done = scheduled_done;
+	store->lifecycle_last_ms = now_ms;
+	lifecycle_run_submit(store, &scheduled->run);
+}

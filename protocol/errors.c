@@ -37,13 +37,15 @@ static const struct error_entry entries[ERR_COUNT] = {
 	[ERR_UNRECOGNIZED_CLIENT] = {"UnrecognizedClientException", 400, "DENIED", 403,
 	    "The security token included in the request is invalid.", SAID_BY_ECR},
 	[ERR_INCOMPLETE_SIGNATURE] = {"IncompleteSignatureException", 400, "UNAUTHORIZED", 401,
-	    "The Authorization header is not of the form 'AWS4-HMAC-SHA256 "
-	    "Credential=KEY/DATE/REGION/SERVICE/aws4_request, SignedHeaders=..., Signature=...'",
-	    SAID_BY_US},
+	    "{detail}", SAID_BY_ECR},
 	[ERR_INVALID_SIGNATURE] = {"InvalidSignatureException", 400, "DENIED", 403,
 	    "The request signature we calculated does not match the signature you provided. Check your AWS "
-	    "Secret Access Key and signing method. Consult the service documentation for details.",
+	    "Secret Access Key and signing method. Consult the service documentation for details.{detail}",
 	    SAID_BY_ECR},
+	[ERR_SIGNATURE_REFUSED] = {"InvalidSignatureException", 400, "DENIED", 403,
+	    "{detail}", SAID_BY_ECR},
+	[ERR_CREDENTIALS_EXPIRED] = {"ExpiredTokenException", 400, "DENIED", 403,
+	    "The security token included in the request is expired", SAID_BY_ECR},
 	[ERR_TOKEN_EXPIRED] = {"ExpiredTokenException", 400, "DENIED", 403,
 	    "Your authorization token has expired. Reauthenticate and try again.", SAID_BY_ECR},
 	[ERR_NOT_AUTHORIZED] = {"MissingAuthenticationTokenException", 400, NULL, 401,
@@ -67,6 +69,10 @@ static const struct error_entry entries[ERR_COUNT] = {
 	[ERR_DIGEST_INVALID_TEXT] = {"InvalidParameterException", 400, "DIGEST_INVALID", 400,
 	    "'{digest}' is not a digest that is supported here: "
 	    "'sha256:' and 64, or 'sha512:' and 128 lower-case hexadecimal digits", SAID_BY_US},
+	[ERR_STS_ACTION] = {"InvalidAction", 400, "UNSUPPORTED", 405,
+	    "{detail}", SAID_BY_US},
+	[ERR_POLICY_MALFORMED] = {"MalformedPolicyDocument", 400, "UNSUPPORTED", 405,
+	    "{detail}", SAID_BY_US},
 
 	/* repositories */
 	[ERR_REPOSITORY_NOT_FOUND] = {"RepositoryNotFoundException", 400, "NAME_UNKNOWN", 404,
@@ -235,6 +241,31 @@ struct registry_face error_registry_face(enum error_code code, bool by_spec)
 			return spec_faces[i].face;
 	}
 	return (struct registry_face){entry->registry_code, entry->registry_status};
+}
+
+/* STS API Reference, "Common Error Types", and what was seen of it. */
+static const struct {
+	enum error_code code;
+	struct sts_face face;
+} sts_faces[] = {
+    {ERR_VALIDATION, {"ValidationError", 400}},
+    {ERR_MISSING_AUTHENTICATION, {"MissingAuthenticationToken", 403}},
+    {ERR_UNRECOGNIZED_CLIENT, {"InvalidClientTokenId", 403}},
+    {ERR_INCOMPLETE_SIGNATURE, {"IncompleteSignature", 400}},
+    {ERR_INVALID_SIGNATURE, {"SignatureDoesNotMatch", 403}},
+    {ERR_SIGNATURE_REFUSED, {"SignatureDoesNotMatch", 403}},
+    {ERR_CREDENTIALS_EXPIRED, {"ExpiredToken", 403}},
+    {ERR_ACCESS_DENIED, {"AccessDenied", 403}},
+};
+
+struct sts_face error_sts_face(enum error_code code)
+{
+	const struct error_entry *entry = error_entry(code);
+
+	for (size_t i = 0; i < sizeof(sts_faces) / sizeof(sts_faces[0]); i++)
+		if (sts_faces[i].code == code)
+			return sts_faces[i].face;
+	return (struct sts_face){entry->exception, entry->api_status};
 }
 
 static const struct {

@@ -24,11 +24,13 @@ enum error_code {
 	ERR_OPERATION_NOT_OFFERED, /* in ECR's model, honestly not done by this version */
 	ERR_MISSING_AUTHENTICATION,
 	ERR_UNRECOGNIZED_CLIENT,
-	ERR_INCOMPLETE_SIGNATURE, /* an Authorization header that is not of SigV4's form */
-	ERR_INVALID_SIGNATURE,
-	ERR_TOKEN_EXPIRED,  /* the registry's authorization token */
-	ERR_NOT_AUTHORIZED, /* no, or a garbled, registry token: 401 in plain text */
-	ERR_ACCESS_DENIED,  /* {detail} is the message */
+	ERR_INCOMPLETE_SIGNATURE, /* {detail}: what is missing, or has not SigV4's form */
+	ERR_INVALID_SIGNATURE,    /* {detail}: what should have been signed */
+	ERR_SIGNATURE_REFUSED,   /* {detail} is the message: its time or scope, or what it covers */
+	ERR_CREDENTIALS_EXPIRED, /* temporary ones */
+	ERR_TOKEN_EXPIRED,       /* the registry's authorization token */
+	ERR_NOT_AUTHORIZED,      /* no, or a garbled, registry token: 401 in plain text */
+	ERR_ACCESS_DENIED,       /* {detail} is the message */
 	ERR_THROTTLED,
 	ERR_BODY_TOO_LARGE,
 	ERR_METHOD_NOT_ALLOWED,
@@ -36,6 +38,8 @@ enum error_code {
 	ERR_REFERENCE_INVALID, /* a tag or digest in a path that is neither */
 	ERR_NAME_INVALID,
 	ERR_DIGEST_INVALID_TEXT, /* malformed or unsupported digest in a path or query */
+	ERR_STS_ACTION,          /* {detail} is the message, as the next one's */
+	ERR_POLICY_MALFORMED,
 
 	/* repositories */
 	ERR_REPOSITORY_NOT_FOUND,
@@ -140,6 +144,12 @@ struct registry_face {
 	int status;
 };
 struct registry_face error_registry_face(enum error_code code, bool by_spec);
+/* How STS says an error: its code and status. */
+struct sts_face {
+	const char *code;
+	int status;
+};
+struct sts_face error_sts_face(enum error_code code);
 /* The message with its placeholders filled, in the arena. */
 struct slice error_message(const struct error *e, struct arena *a);
 

@@ -1,7 +1,7 @@
 /*
  * The password is base64url of
  *
- *	seal[32] version[1] expires[8] account[12] region_len[1] region principal_len[2] principal
+ *	seal[32] version[1] expires[8] account[12] region_len[1] region principal_len[2] principal policy
  *
  * numbers with the high byte first, the seal an HMAC-SHA256 over a label and all that follows it.
  *The label keeps these seals apart from others made with the same key.
@@ -22,7 +22,7 @@ enum {
 	ACCOUNT_LEN = 12,
 	REGION_MAX = 25,
 	FIXED_LEN = 1 + 8 + ACCOUNT_LEN + 1 + 2,
-	SEALED_MAX = SEAL_LEN + FIXED_LEN + REGION_MAX + TOKEN_PRINCIPAL_MAX,
+	SEALED_MAX = SEAL_LEN + FIXED_LEN + REGION_MAX + TOKEN_PRINCIPAL_MAX + TOKEN_POLICY_MAX,
 	/* a header longer than any that was given out: twice base64, "AWS:" and "Basic " */
 	HEADER_MAX = SEALED_MAX * 2 + 32,
 };
@@ -49,7 +49,7 @@ static void put_number(struct buf *b, uint64_t value, int bytes)
 
 struct slice token_seal(const struct token *t, const uint8_t key[TOKEN_KEY_LEN], struct arena *a)
 {
-	struct slice principal = t->principal, region = t->region;
+	struct slice principal = t->principal, region = t->region, policy = t->policy;
 	uint8_t mac[SEAL_LEN] = {0};
 	struct buf sealed, pair;
 
@@ -57,6 +57,8 @@ struct slice token_seal(const struct token *t, const uint8_t key[TOKEN_KEY_LEN],
 		principal.len = TOKEN_PRINCIPAL_MAX;
 	if (region.len > REGION_MAX)
 		region.len = REGION_MAX;
+	if (policy.len > TOKEN_POLICY_MAX)
+		abort(); /* cut off, it could allow more */
 	buf_init(&sealed, a, SEALED_MAX, SEALED_MAX);
 	buf_put(&sealed, mac, SEAL_LEN);
 	put_number(&sealed, VERSION, 1);
@@ -67,6 +69,7 @@ struct slice token_seal(const struct token *t, const uint8_t key[TOKEN_KEY_LEN],
 	buf_put_slice(&sealed, region);
 	put_number(&sealed, principal.len, 2);
 	buf_put_slice(&sealed, principal);
+	buf_put_slice(&sealed, policy);
 	seal(slice_skip(buf_slice(&sealed), SEAL_LEN), key, mac);
 	memcpy(sealed.at, mac, SEAL_LEN);
 
@@ -133,9 +136,11 @@ static bool read_payload(struct slice payload, struct token *out)
 		return false;
 	t.region = take(&rest, len);
 	len = (size_t)take_number(&rest, 2);
-	if (rest.len != len)
+	if (rest.len < len)
 		return false;
-	t.principal = rest;
+	t.principal = take(&rest, len);
+	if (rest.len)
+		t.policy = rest;
 	if (!account_id_valid(t.account) || !region_valid(t.region))
 		return false;
 	*out = t;

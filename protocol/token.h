@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-enum { TOKEN_KEY_LEN = 32, TOKEN_PRINCIPAL_MAX = 512 };
+enum { TOKEN_KEY_LEN = 32, TOKEN_PRINCIPAL_MAX = 512, TOKEN_POLICY_MAX = 2048 };
 #define TOKEN_LIFETIME_MS (12 * 3600 * 1000LL)
 
 struct token {
@@ -20,6 +20,8 @@ struct token {
 	struct slice region;
 	struct slice principal; /* an ARN, TOKEN_PRINCIPAL_MAX bytes at most */
 	int64_t expires_ms;
+	struct slice
+	    policy; /* that narrows what the principal may do; absent: none. TOKEN_POLICY_MAX */
 };
 
 /*

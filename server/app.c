@@ -33,7 +33,7 @@ static const struct http_handler *route(struct http_request *req)
 		    req->path; /* an escape that is none names nothing, but by its start a door */
 	if (slice_is(path, "/v2") || slice_starts(path, slice_str("/v2/")))
 		return registry_route(c, path);
-	if (slice_is(path, "/") && req->method == METHOD_POST)
+	if (slice_is(path, "/") && (req->method == METHOD_POST || ecr_takes_get(c)))
 		return ecr_route(c);
 	if (slice_starts(path, slice_str("/_drydock/layers/")))
 		return ecr_link_route(c);
@@ -206,9 +206,10 @@ static void app_release(struct app *app)
 	app->ca = NULL;
 }
 
-bool app_start(struct app *app, const struct config *config, struct store *store, struct err *err)
+bool app_start(struct app *app, const struct config *config, struct store *store,
+    const struct iam_config *iam, struct err *err)
 {
-	*app = (struct app){.config = config, .store = store};
+	*app = (struct app){.config = config, .store = store, .iam = iam};
 	if (tls_start(app, config, err) && listen_and_serve(app, config, err))
 		return true;
 	app_release(app);

@@ -13,9 +13,12 @@
 #include "server/http/http.h"
 #include "storage/store.h"
 
+struct iam_config;
+
 struct app {
 	const struct config *config;
 	struct store *store;
+	const struct iam_config *iam; /* of --auth iam; else NULL */
 	struct http_server *http;
 	struct authority *ca; /* NULL: no TLS, or with the user's certificate */
 	struct tls *tls;      /* NULL: no TLS */
@@ -33,7 +36,8 @@ struct app_loop {
 };
 
 /* Starts to listen and serve in the background; false with *err filled. */
-bool app_start(struct app *app, const struct config *config, struct store *store, struct err *err);
+bool app_start(struct app *app, const struct config *config, struct store *store,
+    const struct iam_config *iam, struct err *err);
 /* Finishes what runs (grace_ms at most), closes every connection, joins the threads. */
 void app_stop(struct app *app, int grace_ms);
 /* The ports listened on, once started; 0: none. */

@@ -1,5 +1,6 @@
 #include "server/call.h"
 
+#include "protocol/authorize.h"
 #include "protocol/ecr_host.h"
 #include "protocol/names.h"
 
@@ -46,6 +47,24 @@ struct call *call_new(struct http_request *req)
 int64_t call_now_ms(const struct call *c)
 {
 	return clock_now_ms(store_clock(c->app->store));
+}
+
+bool call_act_as(struct call *c, struct principal *who, struct slice policy)
+{
+	struct policy_document *session = arena_zalloc(c->arena, sizeof(*session));
+	const char *why;
+
+	c->who = who;
+	c->principal = who->arn;
+	c->account = who->account;
+	c->session_policy = policy;
+	if (!policy.at)
+		return true;
+	who->session = session;
+	if (policy_document_parse(policy, POLICY_OF_IDENTITY, c->arena, session, &why))
+		return true;
+	call_fail(c, ERR_UNRECOGNIZED_CLIENT);
+	return false;
 }
 
 struct error *call_fail(struct call *c, enum error_code code)

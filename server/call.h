@@ -27,6 +27,8 @@
 #include "storage/image.h"
 
 struct call;
+struct principal; /* protocol/authorize.h */
+struct signature; /* signature.c's */
 typedef enum http_step call_step(struct call *c);
 
 struct call {
@@ -38,6 +40,11 @@ struct call {
 	/* whose registry is meant, and who asks */
 	struct slice account, region;
 	struct slice principal; /* an ARN */
+	/* with --auth iam: the same as policies see it, else NULL; and a session's own policy, as text */
+	const struct principal *who;
+	struct slice session_policy; /* absent: none */
+	bool temporary;              /* by temporary credentials */
+	struct signature *signature; /* to be verified when the body is there */
 
 	/* what is asked, for handlers, errors and the log */
 	const char *operation;            /* "PutManifest", "CreateRepository" */
@@ -62,6 +69,12 @@ struct call *call_of(struct http_request *req);
 struct call *call_new(struct http_request *req);
 
 int64_t call_now_ms(const struct call *c);
+
+/*
+ * From here on the call is this principal's, in its account; policy is the text of its session's policy (absent:
+ * none). False with c->error set when that is none.
+ */
+bool call_act_as(struct call *c, struct principal *who, struct slice policy);
 
 /*
  * Sets the call's error, with the facts known here (registry, repository, the reference of a path); returns it to be completed.

@@ -138,13 +138,18 @@ static bool set_ephemeral(struct config *c, const char *value)
 
 static bool set_auth(struct config *c, const char *value)
 {
-	static const char *const names[] = {"token", "open", NULL};
+	static const char *const names[] = {"token", "open", "iam", NULL};
 	int i = choice(value, names);
 
 	if (i < 0)
 		return false;
 	c->auth = (enum auth_mode)i;
 	return true;
+}
+
+static bool set_iam(struct config *c, const char *value)
+{
+	return copy_text(c->iam, sizeof(c->iam), value);
 }
 
 static bool set_addresses(struct config *c, const char *value)
@@ -251,8 +256,11 @@ static const struct option options[] = {
 	"the data folder (default $XDG_DATA_HOME/drydock, else ~/.local/share/drydock)"},
     {"ephemeral", NULL, set_ephemeral, "true or false",
 	"keep everything in a temporary folder, without flushes, and remove it on exit"},
-    {"auth", "MODE", set_auth, "token or open",
-	"token: like ECR, the registry wants GetAuthorizationToken's token (default); open: nothing is asked"},
+    {"auth", "MODE", set_auth, "token, open or iam",
+	"token: like ECR, the registry wants GetAuthorizationToken's token (default); open: nothing is asked; "
+	"iam: signatures are verified and policies enforced, by --iam"},
+    {"iam", "FILE", set_iam, "a file",
+	"accounts, users, roles, access keys and policies, as JSON, for --auth iam"},
     {"addresses", "FORM", set_addresses, "reached, ecr or localhost",
 	"form of repositoryUri and proxyEndpoint: the address the client used (default), ECR's own, or "
 	"ACCOUNT.dkr.ecr.REGION.localhost"},
@@ -450,6 +458,16 @@ static bool check_listeners(const struct config *config, char *why, size_t why_l
 	return !trouble;
 }
 
+static bool check_access(const struct config *config, char *why, size_t why_len)
+{
+	if ((config->auth == AUTH_IAM) == (config->iam[0] != '\0'))
+		return true;
+	snprintf(why, why_len,
+	    config->iam[0] ? "--iam is for --auth iam: add that, or leave it out"
+			   : "--auth iam needs --iam FILE, which says who exists");
+	return false;
+}
+
 const char *config_local_host(const struct config *config)
 {
 	const char *host = config->listen_host[0] ? config->listen_host : config->tls_host;
@@ -474,6 +492,6 @@ bool config_read(struct config *config, int argc, char **argv, char *why, size_t
 	if (!read_environment(config, why, why_len) ||
 	    !read_arguments(config, argc, argv, why, why_len))
 		return false;
-	return choose_data_folder(config, why, why_len) && check_listeners(config, why, why_len) &&
-	    choose_authority_folder(config, why, why_len);
+	return check_access(config, why, why_len) && choose_data_folder(config, why, why_len) &&
+	    check_listeners(config, why, why_len) && choose_authority_folder(config, why, why_len);
 }

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum auth_mode { AUTH_TOKEN, AUTH_OPEN };
+enum auth_mode { AUTH_TOKEN, AUTH_OPEN, AUTH_IAM };
 enum address_form { ADDRESS_REACHED, ADDRESS_ECR, ADDRESS_LOCALHOST };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
@@ -33,6 +33,7 @@ struct config {
 	char data[4096]; /* empty: the default folder */
 	bool ephemeral;
 	enum auth_mode auth;
+	char iam[4096]; /* the file of AUTH_IAM; else empty */
 	enum address_form addresses;
 	struct quirks quirks; /* with the profile */
 	struct quotas quotas;

@@ -1,9 +1,11 @@
 #include "server/identity.h"
 
 #include "protocol/ecr_host.h"
+#include "protocol/http_fields.h"
+#include "protocol/iam_config.h"
 #include "protocol/names.h"
-#include "protocol/sigv4.h"
 #include "protocol/token.h"
+#include "server/signature.h"
 
 static void use_defaults(struct call *c)
 {
@@ -30,11 +32,38 @@ static void name_principal(struct call *c)
 	    partition_of_region(c->region), SLICE_ARG(c->account));
 }
 
+/* ---- the registry ---- */
+
+/* Whom the token names must still be there, and is judged by the policies of today. */
+static bool use_token(struct call *c, const struct token *token)
+{
+	struct principal *who = arena_zalloc(c->arena, sizeof(*who));
+	struct slice account = c->account;
+	bool known = iam_config_resolve(c->app->iam, token->principal, c->arena, who) &&
+	    call_act_as(c, who, token->policy);
+
+	c->account = account; /* the registry that is meant, not the caller's own */
+	if (!known)
+		call_fail(c, ERR_NOT_AUTHORIZED);
+	return known;
+}
+
+/* ECR: a token works for every registry of its region, and for no other region's. */
+static bool check_token(struct call *c, enum token_fault fault, bool elsewhere)
+{
+	if (fault == TOKEN_EXPIRED)
+		call_fail(c, ERR_TOKEN_EXPIRED);
+	else if (fault != TOKEN_OK || elsewhere)
+		call_fail(c, ERR_NOT_AUTHORIZED);
+	return c->error.code == ERR_NONE;
+}
+
 bool identify_registry(struct call *c)
 {
 	struct token token = {0};
 	enum token_fault fault = token_open(http_header_get(c->req, "authorization"),
 	    store_token_key(c->app->store), call_now_ms(c), c->arena, &token);
+	enum auth_mode mode = c->app->config->auth;
 	bool sealed = fault == TOKEN_OK;
 	bool named;
 
@@ -44,40 +73,82 @@ bool identify_registry(struct call *c)
 		c->region = token.region;
 	}
 	named = use_host(c);
-	if (c->app->config->auth == AUTH_TOKEN) {
-		/* ECR: a token works for every registry of its region, and for no other region's. */
-		bool elsewhere = sealed && named && !slice_eq(token.region, c->region);
-
-		if (fault == TOKEN_EXPIRED)
-			call_fail(c, ERR_TOKEN_EXPIRED);
-		else if (!sealed || elsewhere)
-			call_fail(c, ERR_NOT_AUTHORIZED);
-	}
 	if (sealed)
 		c->principal = token.principal;
 	else
 		name_principal(c);
-	return c->error.code == ERR_NONE;
+	if (mode != AUTH_OPEN &&
+	    !check_token(c, fault, sealed && named && !slice_eq(token.region, c->region)))
+		return false;
+	return mode != AUTH_IAM || use_token(c, &token);
 }
 
-bool identify_api(struct call *c, struct slice *service)
-{
-	struct slice header = http_header_get(c->req, "authorization");
-	struct sigv4_credential credential;
-	bool parsed = header.at && sigv4_parse(header, &credential);
+/* ---- the API ---- */
 
-	use_defaults(c);
-	*service = (struct slice){0};
-	if (parsed) {
-		if (account_id_valid(credential.access_key))
-			c->account = credential.access_key;
-		if (region_valid(credential.region))
-			c->region = credential.region;
-		*service = credential.service;
-	}
+static struct slice sts_host_region(struct call *c)
+{
+	struct slice host = c->req->host, head = slice_cut(&host, '.');
+
+	if (!slice_eq_nocase(head, slice_str("sts")) &&
+	    !slice_eq_nocase(head, slice_str("sts-fips")))
+		return (struct slice){0};
+	head = slice_cut(&host, '.');
+	return slice_eq_nocase(head, slice_str("amazonaws")) ? slice_str("us-east-1") : head;
+}
+
+bool identify_sts(struct call *c)
+{
+	struct slice form = http_header_get(c->req, "content-type"), why;
+	struct sigv4_request request = signature_request(c);
+	struct sigv4_credential credential;
+
+	if (http_header_get(c->req, "x-amz-target").at)
+		return false;
+	if (sts_host_region(c).at || query_get(c->req->query, "Action", c->arena).at)
+		return true;
+	if (sigv4_find(&request, c->arena, &credential, &why) >= SIGV4_HEADER)
+		return slice_is(credential.service, "sts");
+	return c->app->config->auth == AUTH_IAM &&
+	    slice_is(http_media_type(form), "application/x-www-form-urlencoded");
+}
+
+/* Where signatures cannot be checked they must at least be there, unless nothing is asked. */
+static bool read_scope(struct call *c)
+{
+	struct sigv4_request request = signature_request(c);
+	struct sigv4_credential credential;
+	struct slice why = {0};
+	enum sigv4_form form = sigv4_find(&request, c->arena, &credential, &why);
+
+	if (form >= SIGV4_HEADER && account_id_valid(credential.access_key))
+		c->account = credential.access_key;
+	if (form >= SIGV4_HEADER && region_valid(credential.region))
+		c->region = credential.region;
 	use_host(c);
 	name_principal(c);
-	if (c->app->config->auth == AUTH_TOKEN && !parsed)
-		call_fail(c, header.at ? ERR_INCOMPLETE_SIGNATURE : ERR_MISSING_AUTHENTICATION);
-	return c->error.code == ERR_NONE;
+	if (form >= SIGV4_HEADER || c->app->config->auth == AUTH_OPEN)
+		return true;
+	call_fail(c, form == SIGV4_ABSENT ? ERR_MISSING_AUTHENTICATION : ERR_INCOMPLETE_SIGNATURE)
+	    ->detail = why;
+	return false;
+}
+
+bool identify_api(struct call *c, const char *service)
+{
+	struct slice region = sts_host_region(c);
+
+	use_defaults(c);
+	if (c->app->config->auth != AUTH_IAM)
+		return read_scope(c);
+	if (use_host(c))
+		region = c->region;
+	if (!signature_read(c, service, region))
+		return false;
+	use_host(c);
+	return true;
+}
+
+bool identify_body(struct call *c)
+{
+	return !c->signature || signature_verify(c);
 }

@@ -20,16 +20,24 @@ static struct slice address_of(struct slice remote)
 	return remote;
 }
 
+void policy_keys_put_list(
+    struct policy_keys *k, const char *name, const struct slice *values, size_t count)
+{
+	if (count == 0)
+		return;
+	assert(k->count < k->room);
+	k->at[k->count++] = (struct policy_key){slice_str(name), values, count};
+}
+
 void policy_keys_put(struct policy_keys *k, const char *name, struct slice value)
 {
 	struct slice *kept;
 
 	if (!value.at)
 		return;
-	assert(k->count < k->room);
 	kept = arena_alloc(k->arena, sizeof(*kept));
 	*kept = value;
-	k->at[k->count++] = (struct policy_key){slice_str(name), kept, 1};
+	policy_keys_put_list(k, name, kept, 1);
 }
 
 /*

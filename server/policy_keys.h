@@ -28,5 +28,8 @@ struct policy_keys {
 void policy_keys_init(struct policy_keys *k, struct call *c, size_t more);
 /* An absent value is no key. Both are borrowed. */
 void policy_keys_put(struct policy_keys *k, const char *name, struct slice value);
+/* A key with several values; none is no key. */
+void policy_keys_put_list(
+    struct policy_keys *k, const char *name, const struct slice *values, size_t count);
 
 #endif

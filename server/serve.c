@@ -1,5 +1,6 @@
 /* drydock serve: open the store, listen, wait for a signal, finish. */
 #include "server/app.h"
+#include "server/iam_file.h"
 #include "server/log.h"
 #include "server/verbs.h"
 
@@ -100,7 +101,7 @@ static void announce(const struct app *app)
 	fflush(stdout);
 }
 
-static int serve(const struct config *config)
+static int serve(const struct config *config, const struct iam_config *iam)
 {
 	struct gc_settings gc = {config->gc_grace_s * 1000LL, config->gc_interval_s * 1000LL};
 	struct store_options options = {.path = config->ephemeral ? NULL : config->data,
@@ -121,7 +122,7 @@ static int serve(const struct config *config)
 		fprintf(stderr, "drydock: %s\n", err.text);
 		return 1;
 	}
-	if (!app_start(&app, config, store, &err)) {
+	if (!app_start(&app, config, store, iam, &err)) {
 		store_close(store);
 		fprintf(stderr, "drydock: %s\n", err.text);
 		return 1;
@@ -132,6 +133,23 @@ static int serve(const struct config *config)
 	app_stop(&app, GRACE_MS);
 	store_close(store);
 	return 0;
+}
+
+/* --auth iam: the file is read before anything else is done. */
+static int serve_with_iam(const struct config *config)
+{
+	struct err err = {""};
+	struct iam_config iam;
+	struct arena arena;
+	int code = 2;
+
+	arena_init(&arena);
+	if (iam_file_read(config->iam, &arena, &iam, &err))
+		code = serve(config, &iam);
+	else
+		fprintf(stderr, "drydock: %s\n", err.text);
+	arena_release(&arena);
+	return code;
 }
 
 int verb_serve(int argc, char **argv)
@@ -149,5 +167,5 @@ int verb_serve(int argc, char **argv)
 		return 2;
 	}
 	log_setup(config.log_level, config.log_format);
-	return serve(&config);
+	return config.auth == AUTH_IAM ? serve_with_iam(&config) : serve(&config, NULL);
 }

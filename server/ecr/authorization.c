@@ -8,6 +8,7 @@ static void write_authorization(struct call *c, struct json_writer *w, int64_t e
 	    .region = c->region,
 	    .principal = c->principal,
 	    .expires_ms = expires_ms,
+	    .policy = c->session_policy,
 	};
 
 	json_object(w);

@@ -4,6 +4,7 @@
  */
 #include "server/ecr/ecr_internal.h"
 
+#include "protocol/http_fields.h"
 #include "server/identity.h"
 
 struct operation {
@@ -253,14 +254,22 @@ static bool read_input(struct call *c, struct ecr_call *e)
 	return false;
 }
 
+/* IAM's name for it (ecr-behaviour 7): the operation's own, but for one. */
+static const char *action_of(const struct operation *operation)
+{
+	return operation->run == op_list_image_referrers ? "BatchGetImage" : operation->name;
+}
+
 static enum http_step run(struct http_request *req)
 {
 	struct call *c = call_of(req);
 	struct ecr_call *e = ecr_call_of(c);
 
-	if (!read_input(c, e))
+	if (!identify_body(c) || !read_input(c, e))
 		return ecr_error(c);
 	ecr_read_repository(c);
+	if (!ecr_permit(c, action_of(e->operation)))
+		return ecr_error(c);
 	return e->operation->run(c);
 }
 
@@ -283,16 +292,19 @@ static const struct http_handler *handler_of(const struct operation *operation)
 
 const struct http_handler *ecr_route(struct call *c)
 {
-	struct ecr_call *e = arena_zalloc(c->arena, sizeof(*e));
-	struct slice service;
-	bool known;
+	struct ecr_call *e;
 
+	if (identify_sts(c))
+		return ecr_sts_route(c);
+	e = arena_zalloc(c->arena, sizeof(*e));
 	c->state = e;
 	c->release = release;
-	known = identify_api(c, &service);
-	if (known && slice_is(service, "sts") && !http_header_get(c->req, "x-amz-target").at)
-		return &ecr_sts;
-	if (!known || !find_target(c, e))
+	if (!identify_api(c, "ecr") || !find_target(c, e))
 		return &refusal;
 	return handler_of(e->operation);
+}
+
+bool ecr_takes_get(struct call *c)
+{
+	return c->req->method == METHOD_GET && query_get(c->req->query, "Action", c->arena).at;
 }

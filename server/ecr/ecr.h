@@ -1,5 +1,5 @@
 /*
- * The ECR control-plane API (AWS JSON 1.1) and sts:GetCallerIdentity (AWS Query), both at POST /.
+ * The ECR control-plane API (AWS JSON 1.1) and STS (AWS Query: server/ecr/sts.c), both at POST /.
  */
 #ifndef DRYDOCK_SERVER_ECR_H
 #define DRYDOCK_SERVER_ECR_H
@@ -8,6 +8,8 @@
 
 /* The handler for a POST to /. */
 const struct http_handler *ecr_route(struct call *c);
+/* True of a GET whose query names an action of STS's, as presigned URLs do: it is for ecr_route, too. */
+bool ecr_takes_get(struct call *c);
 
 /* The handler of a link that GetDownloadUrlForLayer gave; NULL for any other path. */
 const struct http_handler *ecr_link_route(struct call *c);

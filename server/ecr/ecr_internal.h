@@ -144,8 +144,16 @@ bool ecr_check_policy(struct call *c, struct slice text, struct policy_document 
     const char *member, const char *constraint);
 bool ecr_check_lifecycle(struct call *c, struct slice text, const char *member);
 
-/* sts.c: GetCallerIdentity, XML. */
-extern const struct http_handler ecr_sts;
+/*
+ * permit.c: may the caller do this (server/access.h)? Of the repository or repositories that the request names, else of
+ * the registry; with its tags. An operation whose request names an ARN asks ecr_permit_arn itself, when it
+ * has read that. False with c->error set.
+ */
+bool ecr_permit(struct call *c, const char *action);
+bool ecr_permit_arn(struct call *c);
+
+/* sts.c: the handler of a request to STS. */
+const struct http_handler *ecr_sts_route(struct call *c);
 
 call_step op_get_authorization_token;
 call_step op_create_repository, op_describe_repositories, op_delete_repository;

@@ -3,6 +3,7 @@
 
 #include "protocol/manifest_convert.h"
 #include "protocol/names.h"
+#include "server/access.h"
 
 static void write_image(struct call *c, struct json_writer *w, const struct image_id *id,
     const struct stored_manifest *manifest)
@@ -183,7 +184,8 @@ static const char *get_one(
 		return ECR_IMAGE_NOT_FOUND_CODE;
 	write_found(c, w, asked, &image, &manifest);
 	manifest.digest = image.digest; /* what was pulled, in whatever words */
-	image_note_pull(c->app->store, &manifest);
+	if (access_pull_counts(c))
+		image_note_pull(c->app->store, &manifest);
 	return NULL;
 }
 

@@ -82,6 +82,8 @@ static bool check_lock_out(struct call *c, const struct policy_document *policy)
 	if (json_bool(ecr_input(c), "force", false) ||
 	    !principal_of_arn(c->principal, c->arena, &who))
 		return true;
+	if (c->who)
+		who = *c->who;
 	policy_keys_init(&keys, c, 0);
 	request.keys = keys.at;
 	request.key_count = keys.count;

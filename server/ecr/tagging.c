@@ -32,7 +32,7 @@ static bool read_arn(struct call *c)
 	}
 	c->repository = key;
 	c->account = key.account;
-	return true;
+	return ecr_permit_arn(c);
 }
 
 static enum http_step done(struct call *c)

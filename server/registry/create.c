@@ -4,6 +4,7 @@
  */
 #include "server/registry/registry_internal.h"
 
+#include "server/access.h"
 #include "storage/template.h"
 
 /* The settings a template has for this repository; NULL without one. */
@@ -16,7 +17,8 @@ static struct repository *template_settings(struct call *c)
 	return code == ERR_NONE ? r : NULL;
 }
 
-struct repository *registry_creation(struct call *c)
+/* What a repository made by a push is made with; NULL when a push makes none. */
+static struct repository *settings_of(struct call *c)
 {
 	struct repository *r;
 
@@ -28,6 +30,13 @@ struct repository *registry_creation(struct call *c)
 	r->name = c->repository.name;
 	r->encryption_type = slice_str("AES256");
 	return r;
+}
+
+struct repository *registry_creation(struct call *c)
+{
+	struct repository *r = settings_of(c);
+
+	return r && access_allow_on(c, "CreateRepository", c->repository.name) ? r : NULL;
 }
 
 struct creation {

@@ -7,6 +7,7 @@
 #include "protocol/http_fields.h"
 #include "protocol/manifest_convert.h"
 #include "protocol/names.h"
+#include "server/access.h"
 
 /* A reference is a digest when it holds a colon, else a tag; false with c->error set. */
 static bool read_reference(struct call *c, struct image_id *id)
@@ -219,7 +220,8 @@ static enum http_step get_manifest(struct http_request *req)
 		return HTTP_DONE;
 	}
 	http_reply_body(req, given.bytes);
-	image_note_pull(c->app->store, &stored);
+	if (access_pull_counts(c))
+		image_note_pull(c->app->store, &stored);
 	return HTTP_DONE;
 }
 

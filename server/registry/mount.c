@@ -5,6 +5,7 @@
 #include "server/registry/registry_internal.h"
 
 #include "protocol/names.h"
+#include "server/access.h"
 #include "storage/blob_link.h"
 
 struct mount {
@@ -24,6 +25,8 @@ bool registry_mount_asked(struct call *c)
 	if (digest_parse(registry_query(c, "mount"), &digest) != DIGEST_OK)
 		return false;
 	if (from.at && !repository_name_valid(from))
+		return false;
+	if (!access_would_allow(c, "GetDownloadUrlForLayer", from.at ? from : slice_str("*")))
 		return false;
 	if (!registry_quirk(c, QUIRK_MOUNT_NEEDS_IMAGE))
 		return true;

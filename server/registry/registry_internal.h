@@ -37,6 +37,8 @@ struct registry_route {
 	enum http_method method;
 	const char *operation; /* its name in the log */
 	const struct http_handler *handler;
+	const char *action;    /* what IAM calls it, of the repository; NULL: a token is enough */
+	const char *with_body; /* the same besides, when a body comes; or NULL */
 };
 /* Walks the table, for tests: NULL past the last. */
 const struct registry_route *registry_route_at(size_t index);
@@ -59,7 +61,7 @@ struct slice registry_query(struct call *c, const char *key);
 
 /*
  * A push to a repository that is not there, create.c: the settings of the repository that it makes,
- * NULL when it must make none.
+ * NULL when it must make none; then with c->error set when it is the caller who must not.
  */
 struct repository *registry_creation(struct call *c);
 /* Makes it, then goes on with next; answers with the error when it cannot be made. */

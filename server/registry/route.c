@@ -5,24 +5,28 @@
 #include "server/registry/registry_internal.h"
 
 #include "protocol/names.h"
+#include "server/access.h"
 #include "server/identity.h"
 
+/* clang-format off */
 static const struct registry_route routes[] = {
-    {RESOURCE_ROOT, METHOD_GET, "CheckVersion", &registry_root},
-    {RESOURCE_CATALOG, METHOD_GET, "ListRepositories", &registry_catalog},
-    {RESOURCE_TAGS, METHOD_GET, "ListTags", &registry_tags},
-    {RESOURCE_REFERRERS, METHOD_GET, "ListReferrers", &registry_referrers},
-    {RESOURCE_MANIFEST, METHOD_GET, "GetManifest", &registry_manifest_get},
-    {RESOURCE_MANIFEST, METHOD_PUT, "PutManifest", &registry_manifest_put},
-    {RESOURCE_MANIFEST, METHOD_DELETE, "DeleteManifest", &registry_manifest_delete},
-    {RESOURCE_BLOB, METHOD_GET, "GetBlob", &registry_blob_get},
-    {RESOURCE_BLOB, METHOD_DELETE, "DeleteBlob", &registry_blob_delete},
-    {RESOURCE_UPLOADS, METHOD_POST, "StartUpload", &registry_upload_start},
-    {RESOURCE_UPLOAD, METHOD_GET, "GetUpload", &registry_upload_status},
-    {RESOURCE_UPLOAD, METHOD_PATCH, "AppendUpload", &registry_upload_patch},
-    {RESOURCE_UPLOAD, METHOD_PUT, "FinishUpload", &registry_upload_put},
-    {RESOURCE_UPLOAD, METHOD_DELETE, "CancelUpload", &registry_upload_cancel},
+    {RESOURCE_ROOT, METHOD_GET, "CheckVersion", &registry_root, NULL, NULL},
+    {RESOURCE_CATALOG, METHOD_GET, "ListRepositories", &registry_catalog, "DescribeRepositories", NULL},
+    {RESOURCE_TAGS, METHOD_GET, "ListTags", &registry_tags, "ListImages", NULL},
+    {RESOURCE_REFERRERS, METHOD_GET, "ListReferrers", &registry_referrers, "BatchGetImage", NULL},
+    {RESOURCE_MANIFEST, METHOD_GET, "GetManifest", &registry_manifest_get, "BatchGetImage", NULL},
+    {RESOURCE_MANIFEST, METHOD_PUT, "PutManifest", &registry_manifest_put, "PutImage", NULL},
+    {RESOURCE_MANIFEST, METHOD_DELETE, "DeleteManifest", &registry_manifest_delete, "BatchDeleteImage", NULL},
+    {RESOURCE_BLOB, METHOD_GET, "GetBlob", &registry_blob_get, "GetDownloadUrlForLayer", NULL},
+    {RESOURCE_BLOB, METHOD_HEAD, "GetBlob", &registry_blob_get, "BatchCheckLayerAvailability", NULL},
+    {RESOURCE_BLOB, METHOD_DELETE, "DeleteBlob", &registry_blob_delete, "BatchDeleteImage", NULL},
+    {RESOURCE_UPLOADS, METHOD_POST, "StartUpload", &registry_upload_start, "InitiateLayerUpload", "UploadLayerPart"},
+    {RESOURCE_UPLOAD, METHOD_GET, "GetUpload", &registry_upload_status, "UploadLayerPart", NULL},
+    {RESOURCE_UPLOAD, METHOD_PATCH, "AppendUpload", &registry_upload_patch, "UploadLayerPart", NULL},
+    {RESOURCE_UPLOAD, METHOD_PUT, "FinishUpload", &registry_upload_put, "CompleteLayerUpload", "UploadLayerPart"},
+    {RESOURCE_UPLOAD, METHOD_DELETE, "CancelUpload", &registry_upload_cancel, "UploadLayerPart", NULL},
 };
+/* clang-format on */
 
 enum { ROUTE_COUNT = sizeof(routes) / sizeof(routes[0]) };
 
@@ -38,15 +42,26 @@ static enum http_step refuse(struct http_request *req)
 
 static const struct http_handler refusal = {.body_max = UINT64_MAX, .start = refuse};
 
-/* HEAD is GET whose body the transport leaves out. */
+/* HEAD, without a line of its own, is GET whose body the transport leaves out. */
 static const struct registry_route *find_route(enum resource resource, enum http_method method)
 {
-	if (method == METHOD_HEAD)
-		method = METHOD_GET;
 	for (size_t i = 0; i < ROUTE_COUNT; i++)
 		if (routes[i].resource == resource && routes[i].method == method)
 			return &routes[i];
-	return NULL;
+	return method == METHOD_HEAD ? find_route(resource, METHOD_GET) : NULL;
+}
+
+/* False with c->error set. */
+static bool permit(struct call *c, const struct registry_route *route)
+{
+	struct slice repository =
+	    route->resource == RESOURCE_CATALOG ? slice_str("*") : c->repository.name;
+	bool body = c->req->chunked || c->req->content_length > 0;
+
+	if (!route->action)
+		return true;
+	return access_allow_on(c, route->action, repository) &&
+	    (!body || !route->with_body || access_allow_on(c, route->with_body, repository));
 }
 
 /* False with c->error set when the path's words are not what they must be. */
@@ -77,6 +92,8 @@ const struct http_handler *registry_route(struct call *c, struct slice text)
 		call_fail(c, ERR_METHOD_NOT_ALLOWED);
 		return &refusal;
 	}
+	if (!permit(c, route))
+		return &refusal;
 	return route->handler;
 }
 

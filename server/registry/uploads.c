@@ -189,7 +189,7 @@ static enum http_step begin_in(struct call *c, bool may_create)
 		settings = registry_creation(c);
 	if (settings)
 		return registry_create(c, settings, begin);
-	return registry_fail(c, code);
+	return c->error.code != ERR_NONE ? registry_error(c) : registry_fail(c, code);
 }
 
 /* In a repository that was looked at, or made, already. */
@@ -219,7 +219,7 @@ static enum http_step start(struct http_request *req)
 	settings = code == ERR_REPOSITORY_NOT_FOUND ? registry_creation(c) : NULL;
 	if (settings)
 		return registry_create(c, settings, mount);
-	return mount(c);
+	return c->error.code != ERR_NONE ? registry_error(c) : mount(c);
 }
 
 const struct http_handler registry_upload_start = {

@@ -108,7 +108,8 @@ def test_no_authorization(drydock, make_server):
 def test_authorization_of_another_form(drydock, header):
     answer = call(drydock, "DescribeRepositories", signed=header)
     assert (answer.status, answer.code) == (400, "IncompleteSignatureException")
-    assert answer.message.startswith("The Authorization header is not of the form 'AWS4-HMAC-SHA256 Credential=")
+    assert answer.message.startswith(("Authorization header requires ", "The Authorization header is not of the form "))
+    assert "(Hashed with SHA-256 and encoded with Base64) Authorization=" in answer.message
 
 
 def test_no_authorization_for_an_operation_that_is_not_there(drydock):
@@ -265,7 +266,11 @@ def test_get_caller_identity(drydock):
 def test_other_actions_of_sts_are_refused(drydock):
     with refused("InvalidAction") as error:
         drydock.sts().get_session_token()
-    assert error.message == "Drydock answers only GetCallerIdentity of this service."
+    assert error.message == (
+        "Drydock answers this action with --auth iam alone: without it there are no users and no roles.")
+    with refused("InvalidAction") as error:
+        drydock.sts().get_access_key_info(AccessKeyId="AKIAIOSFODNN7EXAMPLE")
+    assert error.message == "Drydock answers AssumeRole, GetCallerIdentity and GetSessionToken of this service."
 
 
 # -- other methods and paths ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 #include "protocol/base64.h"
 #include "protocol/page_token.h"
+#include "protocol/session_token.h"
 #include "protocol/token.h"
 
 static const uint8_t key[TOKEN_KEY_LEN] = "drydock's fuzz targets use this";
@@ -44,15 +45,35 @@ static void made_of(struct slice input, struct arena *a)
 	t.principal =
 	    slice_of(input.at, input.len < TOKEN_PRINCIPAL_MAX ? input.len : TOKEN_PRINCIPAL_MAX);
 	t.expires_ms = lifetime;
+	if (where & 1)
+		t.policy = t.principal;
 	struct slice token = token_seal(&t, key, a);
 	struct slice header = arena_slicef(a, "Basic %.*s", SLICE_ARG(token));
 	enum token_fault fault = token_open(header, key, 100, a, &back);
 	CHECK(fault == (lifetime > 100 ? TOKEN_OK : TOKEN_EXPIRED));
+	CHECK(slice_eq(t.policy, back.policy));
 	CHECK(slice_eq(t.principal, back.principal) && slice_eq(t.region, back.region));
 	CHECK(slice_eq(t.account, back.account) && t.expires_ms == back.expires_ms);
 	token = change(token, where, a);
 	header = arena_slicef(a, "Basic %.*s", SLICE_ARG(token));
 	CHECK(token_open(header, key, 100, a, &back) == TOKEN_FORGED);
+}
+
+/* Temporary credentials: good for their own access key alone. */
+static void session(struct slice input, struct arena *a)
+{
+	struct session_token t = {.access_key = slice_str("ASIA0000000000000001"), .expires_ms = 7},
+			     back;
+
+	t.principal = slice_cut(&input, '\n');
+	if (input.len)
+		t.policy = input;
+	struct slice token = session_token_seal(&t, key, a);
+	CHECK(session_token_open(token, t.access_key, key, a, &back));
+	CHECK(slice_eq(back.principal, t.principal) && slice_eq(back.policy, t.policy));
+	CHECK(back.expires_ms == 7);
+	CHECK(!session_token_open(token, slice_str("ASIA0000000000000002"), key, a, &back));
+	CHECK(!session_token_open(input, t.access_key, key, a, &back));
 }
 
 static void page(struct slice input, struct arena *a)
@@ -79,6 +100,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 		made_of(input, &a);
 	else if (pick % 4 == 2)
 		page(input, &a);
+	else if (pick % 4 == 3)
+		session(input, &a);
 	else
 		any_header(input, &a);
 	arena_release(&a);

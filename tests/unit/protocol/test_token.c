@@ -143,6 +143,23 @@ static void the_user_must_be_aws(void **state)
 	    token_open(header_of(a, base64_encode(wrong, a)), key, NOW, a, &back), TOKEN_GARBLED);
 }
 
+static void carries_a_policy(void **state)
+{
+	struct arena *a = *state;
+	struct token t = sample(), back;
+	char policy[TOKEN_POLICY_MAX];
+
+	assert_int_equal(
+	    token_open(header_of(a, token_seal(&t, key, a)), key, NOW, a, &back), TOKEN_OK);
+	assert_slice(back.policy, NULL);
+	memset(policy, '{', sizeof(policy));
+	t.policy = slice_of(policy, sizeof(policy));
+	assert_int_equal(
+	    token_open(header_of(a, token_seal(&t, key, a)), key, NOW, a, &back), TOKEN_OK);
+	assert_true(slice_eq(back.policy, t.policy));
+	assert_true(slice_eq(back.principal, t.principal));
+}
+
 static void longest_principal(void **state)
 {
 	struct arena *a = *state;
@@ -177,6 +194,7 @@ int main(void)
 	    arena_test(forms_of_the_header),
 	    arena_test(the_user_must_be_aws),
 	    arena_test(longest_principal),
+	    arena_test(carries_a_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,152 @@
+#include "server/access.h"
+
+#include "protocol/authorize.h"
+#include "server/policy_keys.h"
+#include "storage/document.h"
+#include "storage/settings.h"
+
+/* ---- policies ---- */
+
+/*
+ * A document's policy, NULL when there is none. False with c->error set when it cannot be read: what cannot be read
+ * allows nothing.
+ */
+static bool find_policy(
+    struct call *c, enum document_kind kind, struct slice name, const struct policy_document **out)
+{
+	struct document_key key = {c->account, c->region, kind, name};
+	struct policy_document *policy = arena_zalloc(c->arena, sizeof(*policy));
+	struct document found;
+	const char *why;
+
+	*out = NULL;
+	switch (document_get(c->reader, &key, c->arena, &found)) {
+	case ERR_NONE:
+		break;
+	case ERR_REPOSITORY_NOT_FOUND:
+	case ERR_REPOSITORY_POLICY_NOT_FOUND:
+	case ERR_REGISTRY_POLICY_NOT_FOUND:
+		return true;
+	default:
+		call_fail(c, ERR_STORAGE_FAILED)->detail = slice_str(store_reader_cause(c->reader));
+		return false;
+	}
+	*out = policy;
+	if (policy_document_parse(found.text, POLICY_OF_REPOSITORY, c->arena, policy, &why))
+		return true;
+	call_fail(c, ERR_STORAGE_FAILED)->detail =
+	    arena_slicef(c->arena, "a policy that was kept is none: %s", why);
+	return false;
+}
+
+static bool find_policies(
+    struct call *c, const struct access *access, struct authorize_request *request)
+{
+	bool one = access->repository.at && !slice_is(access->repository, "*");
+
+	return find_policy(c, DOCUMENT_REGISTRY_POLICY, slice_str(""), &request->registry_policy) &&
+	    (!one ||
+		find_policy(c, DOCUMENT_REPOSITORY_POLICY, access->repository,
+		    &request->repository_policy));
+}
+
+/* ---- facts ---- */
+
+static const char *key_name(struct call *c, const char *head, struct slice tag)
+{
+	return arena_printf(c->arena, "%s/%.*s", head, SLICE_ARG(tag));
+}
+
+static void put_resource_tags(struct call *c, const struct access *access, struct policy_keys *keys)
+{
+	struct repository_key key = {c->account, c->region, access->repository};
+	struct resource_tag *tags = arena_array(c->arena, RESOURCE_TAGS_MAX, sizeof(*tags));
+	struct repository found;
+	size_t count;
+
+	if (!access->repository.at ||
+	    repository_find(c->reader, &key, c->arena, &found) != ERR_NONE ||
+	    repository_tags(c->reader, found.id, c->arena, tags, &count) != ERR_NONE)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		policy_keys_put(keys, key_name(c, "aws:ResourceTag", tags[i].key), tags[i].value);
+		policy_keys_put(keys, key_name(c, "ecr:ResourceTag", tags[i].key), tags[i].value);
+	}
+}
+
+static void put_request_tags(struct call *c, const struct access *access, struct policy_keys *keys)
+{
+	struct slice *names = arena_array(c->arena, access->tag_count + 1, sizeof(*names));
+
+	for (size_t i = 0; i < access->tag_count; i++) {
+		names[i] = access->tags[i].key;
+		policy_keys_put(
+		    keys, key_name(c, "aws:RequestTag", names[i]), access->tags[i].value);
+	}
+	policy_keys_put_list(keys, "aws:TagKeys", names, access->tag_count);
+}
+
+static struct slice resource_of(struct call *c, struct slice repository)
+{
+	if (!repository.at)
+		return slice_str("*");
+	return arena_slicef(c->arena, "arn:%s:ecr:%.*s:%.*s:repository/%.*s",
+	    partition_of_region(c->region), SLICE_ARG(c->region), SLICE_ARG(c->account),
+	    SLICE_ARG(repository));
+}
+
+/* ---- the decision ---- */
+
+bool access_allow(struct call *c, const struct access *access)
+{
+	struct authorize_request request = {
+	    .principal = c->who,
+	    .resource_account = c->account,
+	};
+	struct authorize_decision decision;
+	struct policy_keys keys;
+
+	if (!c->who)
+		return true;
+	request.action = arena_slicef(c->arena, "ecr:%s", access->operation);
+	request.resource = resource_of(c, access->repository);
+	if (!find_policies(c, access, &request))
+		return false;
+	policy_keys_init(&keys, c, 2 * RESOURCE_TAGS_MAX + access->tag_count + 1);
+	put_resource_tags(c, access, &keys);
+	put_request_tags(c, access, &keys);
+	request.keys = keys.at;
+	request.key_count = keys.count;
+	authorize(&request, c->arena, &decision);
+	if (!decision.allowed)
+		call_fail(c, ERR_ACCESS_DENIED)->detail =
+		    authorize_sentence(&request, &decision, c->arena);
+	return decision.allowed;
+}
+
+bool access_allow_on(struct call *c, const char *operation, struct slice repository)
+{
+	struct access access = {.operation = operation, .repository = repository};
+
+	return access_allow(c, &access);
+}
+
+bool access_would_allow(struct call *c, const char *operation, struct slice repository)
+{
+	struct error kept = c->error;
+	bool allowed = access_allow_on(c, operation, repository);
+
+	c->error = kept;
+	return allowed;
+}
+
+/* Exclusions name users and roles; a session's pulls are its role's. Without iam nobody is one. */
+bool access_pull_counts(struct call *c)
+{
+	struct slice arn;
+
+	if (!c->who)
+		return true;
+	arn = c->who->role_arn.at ? c->who->role_arn : c->who->arn;
+	return !pull_time_excluded(c->reader, c->account, c->region, arn);
+}

@@ -1,0 +1,32 @@
+/*
+ * May the caller do this? The one question that both APIs ask before they do anything (--auth iam; ecr-behaviour
+ * 6.1, 6.3, 7). In the other modes of access the answer is always yes, and costs nothing.
+ *
+ * Held against the caller's identity and session policies, the repository's policy and the registry's, with
+ * the facts of the request (policy_keys.h, tags). On the call's loop.
+ */
+#ifndef DRYDOCK_SERVER_ACCESS_H
+#define DRYDOCK_SERVER_ACCESS_H
+
+#include "server/call.h"
+
+struct access {
+	const char *operation; /* "PutImage": the action is ecr:PutImage */
+	struct slice
+	    repository; /* its name; "*": all of the registry's; absent: the registry itself */
+	const struct resource_tag
+	    *tags; /* of the request: aws:RequestTag/KEY; value absent: a key alone */
+	size_t tag_count;
+};
+
+/* False with c->error set: ERR_ACCESS_DENIED with ECR's sentence, or what kept the policies from being read. */
+bool access_allow(struct call *c, const struct access *access);
+/* The same of an operation on a repository, as above. */
+bool access_allow_on(struct call *c, const char *operation, struct slice repository);
+/* The same without an error. */
+bool access_would_allow(struct call *c, const char *operation, struct slice repository);
+
+/* True when the caller's pulls are to be noted (RegisterPullTimeUpdateExclusion). */
+bool access_pull_counts(struct call *c);
+
+#endif

@@ -56,6 +56,9 @@ bool question_read(struct question *q, struct err *err);
 /* Reads the files and the data folder, and makes the request of them all. */
 bool question_load(struct question *q, struct err *err);
 
+/* iam.c: the principal's ids and policies out of the text of iam_file. */
+bool question_load_iam(struct question *q, struct slice text, struct err *err);
+
 void report_text(struct question *q, FILE *out);
 void report_json(struct question *q, FILE *out);
 

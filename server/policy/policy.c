@@ -12,6 +12,7 @@ static void usage(FILE *out)
 	    "  --principal ARN           whose request: a user, a role, a role's session, or an account\n"
 	    "  --action ecr:ACTION       such as ecr:PutImage\n"
 	    "  --resource NAME|ARN|*     the repository (default: *, what is the registry's)\n"
+	    "  --iam FILE                the file of drydock serve --iam: the principal's own policies\n"
 	    "  --identity FILE           a policy of the principal's; may be given several times\n"
 	    "  --session FILE            the policy that AssumeRole was given\n"
 	    "  --repository-policy FILE  the repository's policy\n"
@@ -45,6 +46,7 @@ static bool read_single(struct question *q, int argc, char **argv, int *i)
 	    {"--principal", &q->principal},
 	    {"--action", &q->action},
 	    {"--resource", &q->resource},
+	    {"--iam", &q->iam_file},
 	    {"--session", &q->session_file},
 	    {"--repository-policy", &q->repository_file},
 	    {"--registry-policy", &q->registry_file},

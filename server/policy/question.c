@@ -137,10 +137,20 @@ static bool load_file(struct question *q, const char *path, enum policy_kind kin
 
 static bool load_identity(struct question *q, struct err *err)
 {
+	struct slice text;
+
+	if (q->iam_file &&
+	    (!read_file(q, q->iam_file, &text, err) || !question_load_iam(q, text, err)))
+		return false;
 	for (size_t i = 0; i < q->identity_file_count; i++) {
-		if (!load_file(q, q->identity_files[i], POLICY_OF_IDENTITY, &q->identity[i], err))
+		struct loaded_policy *policy = &q->identity[q->identity_count];
+
+		if (q->identity_count == EXPLAIN_POLICIES_MAX)
+			return explain_fail(
+			    err, "there are more than %d identity policies", EXPLAIN_POLICIES_MAX);
+		if (!load_file(q, q->identity_files[i], POLICY_OF_IDENTITY, policy, err))
 			return false;
-		q->identity_documents[q->identity_count++] = &q->identity[i].document;
+		q->identity_documents[q->identity_count++] = &policy->document;
 	}
 	return true;
 }

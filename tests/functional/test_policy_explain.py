@@ -165,6 +165,41 @@ def test_regions_have_their_partition(policy):
     assert said["allowed"] and said["source"] == "account"
 
 
+# -- the file of --iam --------------------------------------------------------------------------------------------------
+
+SAMPLE = SOURCE / "testdata/iam/sample.json"
+PLANNER = "arn:aws:ecr:us-east-1:503561414328:repository/smart-budget-planner"
+
+
+def sample(kind, name, action, *words):
+    return explain(
+        "--iam", SAMPLE, *words, principal=f"arn:aws:iam::503561414328:{kind}/{name}", action=action, resource=PLANNER)
+
+
+def test_the_sample_of_serve(policy):
+    said = sample("role", "app-instance", "ecr:BatchGetImage")
+    assert said["allowed"] and said["principal"] == "arn:aws:sts::503561414328:assumed-role/app-instance/session"
+    (decides,) = [one for one in said["statements"] if one["decides"]]
+    assert (decides["policy"], decides["sid"]) == (f'"pull" in {SAMPLE}', "Pull")
+    assert decides["statement"]["Action"] == ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    assert not sample("role", "app-instance", "ecr:PutImage")["allowed"]
+    assert sample("user", "pipeline", "ecr:PutImage")["allowed"]
+    assert sample("user", "stranger", "ecr:BatchGetImage")["statements"] == []
+    # a file named besides is one more
+    more = policy("more.json", allow("ecr:PutImage", Resource="*", Sid="More"))
+    said = sample("role", "app-instance", "ecr:PutImage", "--identity", more)
+    assert said["allowed"] and said["statements"][-1]["sid"] == "More"
+
+
+def test_who_is_not_in_the_file(tmp_path):
+    ask = ("explain", "--action", "ecr:PutImage", "--resource", PLANNER)
+    assert "nobody in" in refused(*ask, "--iam", SAMPLE, "--principal", "arn:aws:iam::503561414328:user/nobody")
+    assert "nobody in" in refused(*ask, "--iam", SAMPLE, "--principal", "arn:aws:iam::503561414328:role/pipeline")
+    assert explain("--iam", SAMPLE, principal="503561414328", resource=PLANNER)["source"] == "account"
+    (tmp_path / "bad.json").write_text('{"accounts": {"1": {}}}')
+    assert "--iam" in refused(*ask, "--iam", tmp_path / "bad.json", "--principal", ROLE)
+
+
 # -- a data folder ------------------------------------------------------------------------------------------------------
 
 @pytest.fixture

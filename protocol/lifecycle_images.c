@@ -67,14 +67,15 @@ static bool set_ms(struct parser *p, const cJSON *member, double ms, int64_t *ou
 	return true;
 }
 
-static bool read_time(
-    struct parser *p, const cJSON *image, const char *stem, const char *ecr, int64_t *out)
+/* A member that says how long ago, or one of two that say when. Absent: *out stays. */
+static bool read_time(struct parser *p, const cJSON *image, const char *ago_name,
+    const char *at_name, const char *ecr_name, int64_t *out)
 {
-	const cJSON *ago = json_member(image, arena_printf(p->arena, "%s_days_ago", stem));
-	const cJSON *at = either(image, arena_printf(p->arena, "%s_at", stem), ecr);
+	const cJSON *ago = json_member(image, ago_name);
+	const cJSON *at = either(image, at_name, ecr_name);
 
 	if (ago && !cJSON_IsNumber(ago))
-		return fault(p, "\"%s\" is no number", ago->string);
+		return fault(p, "\"%s\" is no number", ago_name);
 	if (ago)
 		return set_ms(p, ago, (double)p->now_ms - ago->valuedouble * day_ms, out);
 	if (!at)
@@ -89,10 +90,14 @@ static bool read_time(
 static bool read_times(struct parser *p, const cJSON *object, struct lifecycle_image *image)
 {
 	image->pushed_ms = -1;
-	if (!read_time(p, object, "pushed", "imagePushedAt", &image->pushed_ms) ||
-	    !read_time(p, object, "pulled", "lastRecordedPullTime", &image->pulled_ms) ||
-	    !read_time(p, object, "archived", "lastArchivedAt", &image->archived_ms) ||
-	    !read_time(p, object, "restored", "lastActivatedAt", &image->activated_ms))
+	if (!read_time(
+		p, object, "pushed_days_ago", "pushed_at", "imagePushedAt", &image->pushed_ms) ||
+	    !read_time(p, object, "pulled_days_ago", "pulled_at", "lastRecordedPullTime",
+		&image->pulled_ms) ||
+	    !read_time(p, object, "archived_days_ago", "archived_at", "lastArchivedAt",
+		&image->archived_ms) ||
+	    !read_time(p, object, "restored_days_ago", "restored_at", "lastActivatedAt",
+		&image->activated_ms))
 		return false;
 	return image->pushed_ms >= 0 ||
 	    fault(p, "it has neither \"pushed_days_ago\" nor \"pushed_at\"");

@@ -259,6 +259,8 @@ def test_beside_its_server(stocked, tmp_path):
     server, images = stocked
     found = explained("--data", tmp_path / "data", "--repository", "app")
     assert decisions_of(found["app"], images) == DECIDED
+    by_environment = run("--repository", "app", DRYDOCK_DATA=str(tmp_path / "data"))
+    assert "20 days" in by_environment.stdout and by_environment.returncode == 0
     assert server.ecr().describe_repositories()["repositories"]
 
 

@@ -237,6 +237,12 @@ static bool set_gc_interval(struct config *c, const char *value)
 	return number(value, SECONDS_MAX, &c->gc_interval_s);
 }
 
+/* ECR acts within 24 hours. */
+static bool set_lifecycle_interval(struct config *c, const char *value)
+{
+	return number(value, 24 * 3600, &c->lifecycle_interval_s);
+}
+
 static const struct option options[] = {
     {"listen", "HOST:PORT", set_listen, "an address and port, such as 127.0.0.1:5001, or none",
 	"where to listen (default 127.0.0.1:5001; port 0 picks a free one; none: only with TLS)"},
@@ -286,6 +292,8 @@ static const struct option options[] = {
 	"how long a layer that no image holds is kept after somebody last relied on it (default 86400)"},
     {"gc-interval", "SECONDS", set_gc_interval, "a number of seconds, up to 3650 days",
 	"how often such layers are collected (default 3600; 0: only when asked)"},
+    {"lifecycle-interval", "SECONDS", set_lifecycle_interval, "a number of seconds, up to 86400",
+	"how often lifecycle policies are run, by Drydock's clock (default 3600; 0: only when asked)"},
 };
 
 enum { OPTION_COUNT = sizeof(options) / sizeof(options[0]) };
@@ -487,6 +495,7 @@ bool config_read(struct config *config, int argc, char **argv, char *why, size_t
 	    .max_connections = 10000,
 	    .gc_grace_s = 24 * 3600,
 	    .gc_interval_s = 3600,
+	    .lifecycle_interval_s = 3600,
 	    .log_level = LOG_LEVEL_INFO,
 	};
 	if (!read_environment(config, why, why_len) ||

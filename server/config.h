@@ -38,7 +38,8 @@ struct config {
 	struct quirks quirks; /* with the profile */
 	struct quotas quotas;
 	unsigned gc_grace_s;
-	unsigned gc_interval_s; /* 0: never by itself */
+	unsigned gc_interval_s;        /* 0: never by itself */
+	unsigned lifecycle_interval_s; /* the same */
 	char account[13];
 	char region[26];
 	unsigned threads; /* 0: one per core */

@@ -3,6 +3,7 @@
 #include "server/iam_file.h"
 #include "server/log.h"
 #include "server/verbs.h"
+#include "storage/lifecycle_run.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -101,13 +102,35 @@ static void announce(const struct app *app)
 	fflush(stdout);
 }
 
+/* What a run of the schedule has done, a line for each repository where that is anything. */
+static void log_lifecycle(const struct lifecycle_run *run)
+{
+	if (run->job.error.code != ERR_NONE && run->job.error.code != ERR_SHUTTING_DOWN)
+		log_say(LOG_LEVEL_ERROR, "lifecycle run: %.*s", SLICE_ARG(run->job.error.detail));
+	for (const struct lifecycle_report *r = run->first; r; r = r->next) {
+		uint64_t failed = r->referenced + r->overtaken;
+
+		if (r->expired + r->archived + failed == 0)
+			continue;
+		log_say(LOG_LEVEL_INFO,
+		    "lifecycle run: %.*s in %.*s, %.*s: %llu expired, %llu archived, %llu kept after all",
+		    SLICE_ARG(r->key.name), SLICE_ARG(r->key.account), SLICE_ARG(r->key.region),
+		    (unsigned long long)r->expired, (unsigned long long)r->archived,
+		    (unsigned long long)failed);
+	}
+}
+
 static int serve(const struct config *config, const struct iam_config *iam)
 {
 	struct gc_settings gc = {config->gc_grace_s * 1000LL, config->gc_interval_s * 1000LL};
 	struct store_options options = {.path = config->ephemeral ? NULL : config->data,
 	    .ephemeral = config->ephemeral,
 	    .quotas = config->quotas,
-	    .gc = &gc};
+	    .gc = &gc,
+	    .lifecycle_interval_ms =
+		config->lifecycle_interval_s ? config->lifecycle_interval_s * 1000LL : -1,
+	    .keep_orphans = !quirk_on(&config->quirks, QUIRK_ORPHANED_REFERRERS_GO),
+	    .lifecycle_ran = log_lifecycle};
 	struct err err = {""};
 	struct store *store;
 	struct app app;
@@ -130,6 +153,7 @@ static int serve(const struct config *config, const struct iam_config *iam)
 	announce(&app);
 	sigwait(&stop, &signal);
 	arm_second_signal(&stop);
+	store_wind_down(store);
 	app_stop(&app, GRACE_MS);
 	store_close(store);
 	return 0;

@@ -35,6 +35,9 @@ struct image {
 	size_t tag_count;
 };
 
+/* The next name in tags that are each followed by a NUL, which are cut by it. False at the end. */
+bool tags_next(struct slice *tags, struct slice *name);
+
 /* By digest, by tag, or by both (then the tag must map to the digest). */
 struct image_id {
 	struct digest digest; /* DIGEST_NONE: not given */

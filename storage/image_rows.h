@@ -74,8 +74,6 @@ struct slice image_row_parents(
 /* Adds to the repository's count of images. */
 bool image_count_add(struct store_tx *tx, struct store_job *job, int64_t repository_id, int by);
 
-/* The next name in a row's tags, which are cut by it. False at the end. */
-bool tags_next(struct slice *tags, struct slice *name);
 bool tags_have(struct slice tags, struct slice name);
 /* The tags with one more or one less, in order, in the arena. */
 struct slice tags_with(struct slice tags, struct slice name, struct arena *a);

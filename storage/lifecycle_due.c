@@ -42,7 +42,8 @@ void lifecycle_tend(struct store *store)
 	int64_t now_ms = clock_now_ms(&store->clock);
 	if (now_ms < store->lifecycle_last_ms)
 		store->lifecycle_last_ms = now_ms;
-	if (now_ms - store->lifecycle_last_ms < store->lifecycle_interval_ms ||
+	if (store->lifecycle_interval_ms < 0 ||
+	    now_ms - store->lifecycle_last_ms < store->lifecycle_interval_ms ||
 	    atomic_load(&store->winding_down) || atomic_exchange(&store->lifecycle_scheduled, true))
 		return;
 	struct scheduled_run *scheduled = calloc(1, sizeof(*scheduled));

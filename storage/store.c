@@ -170,13 +170,13 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	store->gc = options->gc ? *options->gc : GC_DEFAULTS;
 	store->keep_orphans = options->keep_orphans;
 	store->lifecycle_ran = options->lifecycle_ran;
-	store->lifecycle_interval_ms = options->lifecycle_interval_ms > 0
+	store->lifecycle_interval_ms = options->lifecycle_interval_ms != 0
 	    ? options->lifecycle_interval_ms
 	    : LIFECYCLE_INTERVAL_MS;
 	store->tick_ms = SCHEDULE_TICK_MS;
 	if (store->gc.interval_ms > 0 && store->gc.interval_ms < store->tick_ms)
 		store->tick_ms = store->gc.interval_ms;
-	if (store->lifecycle_interval_ms < store->tick_ms)
+	if (store->lifecycle_interval_ms > 0 && store->lifecycle_interval_ms < store->tick_ms)
 		store->tick_ms = store->lifecycle_interval_ms;
 	pthread_mutex_init(&store->count_lock, NULL);
 	pthread_cond_init(&store->count_zero, NULL);

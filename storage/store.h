@@ -38,7 +38,8 @@ struct store_options {
 	bool ephemeral;               /* no flushes; the folder is removed by store_close */
 	struct quotas quotas;         /* zeroed: ECR's own */
 	const struct gc_settings *gc; /* NULL: GC_DEFAULTS */
-	/* How often all lifecycle policies are run, by the store's clock; 0: every hour. */
+	/* How often all lifecycle policies are run, by the store's clock; 0: every hour; below: only when
+	 * asked to. */
 	int64_t lifecycle_interval_ms;
 	bool keep_orphans; /* referrers stay when their subject is deleted */
 	/* Told of each run of the schedule when it is over, on a thread of the store's; NULL: nobody. */
@@ -117,6 +118,7 @@ void store_reset_submit(struct store *store, struct store_reset *reset);
 struct clock_move {
 	struct store_job job;
 	int64_t offset_ms;
+	bool back; /* the submitter's: it is less than it was */
 };
 void clock_move_submit(struct store *store, struct clock_move *move);
 

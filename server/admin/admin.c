@@ -1,16 +1,14 @@
 /* Health, reset, clock, collection, metrics. One line per door in doors[]. */
 #include "server/admin/admin.h"
 
-#include "protocol/json.h"
 #include "protocol/timestamp.h"
+#include "server/admin/admin_internal.h"
 #include "server/gc_report.h"
-
-enum { BODY_MAX = 4096 };
 
 /* The clock stays within the years that times can be written in. */
 static const int64_t latest_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
 
-static enum http_step send_json(struct call *c, int status, struct buf *body)
+enum http_step admin_send(struct call *c, int status, struct buf *body)
 {
 	http_reply(c->req, status);
 	http_reply_header(c->req, "Content-Type", slice_str("application/json"));
@@ -19,30 +17,30 @@ static enum http_step send_json(struct call *c, int status, struct buf *body)
 	return HTTP_DONE;
 }
 
-static void begin(struct call *c, struct buf *body, struct json_writer *w)
+void admin_begin(struct call *c, struct buf *body, struct json_writer *w)
 {
-	buf_init(body, c->arena, 64 * 1024, 256);
+	buf_init(body, c->arena, ADMIN_ANSWER_MAX, 256);
 	json_begin(w, body);
 	json_object(w);
 }
 
-static enum http_step say(struct call *c, int status, const char *message)
+enum http_step admin_say(struct call *c, int status, const char *message)
 {
 	struct json_writer w;
 	struct buf body;
 
-	begin(c, &body, &w);
+	admin_begin(c, &body, &w);
 	json_put_cstr(&w, "message", message);
 	json_object_end(&w);
-	return send_json(c, status, &body);
+	return admin_send(c, status, &body);
 }
 
 /* A job's failure in words. */
-static enum http_step say_error(struct call *c)
+enum http_step admin_say_error(struct call *c)
 {
 	const char *message = arena_strdup(c->arena, error_message(&c->error, c->arena));
 
-	return say(c, error_entry(c->error.code)->api_status, message);
+	return admin_say(c, error_entry(c->error.code)->api_status, message);
 }
 
 /* ---- health ---- */
@@ -54,22 +52,22 @@ static enum http_step health(struct http_request *req)
 	struct json_writer w;
 	struct buf body;
 
-	begin(c, &body, &w);
+	admin_begin(c, &body, &w);
 	json_put_cstr(&w, "status", broken ? "storage failing" : "ok");
 	json_put_cstr(&w, "version", DRYDOCK_VERSION);
 	json_object_end(&w);
-	return send_json(c, broken ? 503 : 200, &body);
+	return admin_send(c, broken ? 503 : 200, &body);
 }
 
-static const struct http_handler health_handler = {.body_max = BODY_MAX, .end = health};
+static const struct http_handler health_handler = {.body_max = ADMIN_BODY_MAX, .end = health};
 
 /* ---- reset ---- */
 
 static enum http_step reset_done(struct call *c)
 {
 	if (c->error.code != ERR_NONE)
-		return say_error(c);
-	return say(c, 200, "everything was removed");
+		return admin_say_error(c);
+	return admin_say(c, 200, "everything was removed");
 }
 
 static enum http_step reset(struct http_request *req)
@@ -82,9 +80,14 @@ static enum http_step reset(struct http_request *req)
 	return HTTP_WAIT;
 }
 
-static const struct http_handler reset_handler = {.body_max = BODY_MAX, .end = reset};
+static const struct http_handler reset_handler = {.body_max = ADMIN_BODY_MAX, .end = reset};
 
 /* ---- clock ---- */
+
+/* Said when the clock went back. */
+static const char back_note[] =
+    "The clock was moved back: what was done stays done, times already written down now lie ahead, and what is "
+    "due by the clock is due again when it gets there.";
 
 static enum http_step tell_time(struct call *c)
 {
@@ -94,12 +97,14 @@ static enum http_step tell_time(struct call *c)
 	struct buf body;
 
 	if (c->error.code != ERR_NONE)
-		return say_error(c);
-	begin(c, &body, &w);
+		return admin_say_error(c);
+	admin_begin(c, &body, &w);
 	json_put_str(&w, "now", timestamp_format(clock_now_ms(clock), now));
 	json_put_time(&w, "offset_seconds", clock_offset_ms(clock));
+	if (c->job_data && ((const struct clock_move *)c->job_data)->back)
+		json_put_cstr(&w, "note", back_note);
 	json_object_end(&w);
-	return send_json(c, 200, &body);
+	return admin_send(c, 200, &body);
 }
 
 static enum http_step read_clock(struct http_request *req)
@@ -138,17 +143,20 @@ static enum http_step move_clock(struct http_request *req)
 
 	cJSON_Delete(in);
 	if (!good)
-		return say(c, 400,
+		return admin_say(c, 400,
 		    "The body must be one of {\"advance_seconds\": N}, "
 		    "{\"set\": \"2026-01-01T00:00:00Z\"} and {\"reset\": true}, "
 		    "and the time between the years 1970 and 9999.");
+	job->back = job->offset_ms < clock_offset_ms(store_clock(c->app->store));
 	call_await(c, &job->job, job, tell_time);
 	clock_move_submit(c->app->store, job);
 	return HTTP_WAIT;
 }
 
-static const struct http_handler clock_read_handler = {.body_max = BODY_MAX, .end = read_clock};
-static const struct http_handler clock_move_handler = {.body_max = BODY_MAX, .end = move_clock};
+static const struct http_handler clock_read_handler = {
+    .body_max = ADMIN_BODY_MAX, .end = read_clock};
+static const struct http_handler clock_move_handler = {
+    .body_max = ADMIN_BODY_MAX, .end = move_clock};
 
 /* ---- collection ---- */
 
@@ -161,11 +169,11 @@ static enum http_step collected(struct call *c)
 	struct buf body;
 
 	if (c->error.code != ERR_NONE)
-		return say_error(c);
-	begin(c, &body, &w);
+		return admin_say_error(c);
+	admin_begin(c, &body, &w);
 	gc_report_write(&w, &job->result);
 	json_object_end(&w);
-	return send_json(c, 200, &body);
+	return admin_send(c, 200, &body);
 }
 
 /* Nothing, or the one member there is. */
@@ -191,14 +199,14 @@ static enum http_step collect(struct http_request *req)
 	struct gc_run *job = arena_zalloc(c->arena, sizeof(*job));
 
 	if (!read_grace(req->body, &job->grace_ms))
-		return say(c, 400,
+		return admin_say(c, 400,
 		    "The body must be empty or {\"grace_seconds\": N}, with N from 0 to ten years.");
 	call_await(c, &job->job, job, collected);
 	gc_submit(c->app->store, job);
 	return HTTP_WAIT;
 }
 
-static const struct http_handler collect_handler = {.body_max = BODY_MAX, .end = collect};
+static const struct http_handler collect_handler = {.body_max = ADMIN_BODY_MAX, .end = collect};
 
 /* ---- metrics: Prometheus' text format ---- */
 
@@ -235,7 +243,7 @@ static enum http_step metrics(struct http_request *req)
 	return HTTP_DONE;
 }
 
-static const struct http_handler metrics_handler = {.body_max = BODY_MAX, .end = metrics};
+static const struct http_handler metrics_handler = {.body_max = ADMIN_BODY_MAX, .end = metrics};
 
 /* ---- the doors ---- */
 
@@ -252,22 +260,24 @@ static const struct door doors[] = {
     {"/_drydock/clock", METHOD_GET, "ReadClock", &clock_read_handler},
     {"/_drydock/clock", METHOD_POST, "MoveClock", &clock_move_handler},
     {"/_drydock/gc", METHOD_POST, "Collect", &collect_handler},
+    {"/_drydock/lifecycle/run", METHOD_POST, "RunLifecycle", &lifecycle_run_handler},
     {"/metrics", METHOD_GET, "Metrics", &metrics_handler},
 };
 
 static enum http_step unknown_door(struct http_request *req)
 {
-	return say(call_of(req), 404, "There is nothing at this path.");
+	return admin_say(call_of(req), 404, "There is nothing at this path.");
 }
 
 static enum http_step wrong_method(struct http_request *req)
 {
-	return say(call_of(req), 405, "This path does not take this method.");
+	return admin_say(call_of(req), 405, "This path does not take this method.");
 }
 
 static enum http_step foreign_page(struct http_request *req)
 {
-	return say(call_of(req), 403, "Web pages of other origins may not use this interface.");
+	return admin_say(
+	    call_of(req), 403, "Web pages of other origins may not use this interface.");
 }
 
 static const struct http_handler unknown_handler = {.body_max = UINT64_MAX, .start = unknown_door};

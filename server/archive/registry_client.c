@@ -14,8 +14,10 @@ static bool serve_folder(struct registry_client *r, char *url, size_t room, stru
 {
 	static struct config config;
 	struct gc_settings gc = {.grace_ms = r->options->config.gc_grace_s * 1000LL};
-	struct store_options options = {
-	    .path = r->options->config.data, .quotas = r->options->config.quotas, .gc = &gc};
+	struct store_options options = {.path = r->options->config.data,
+	    .quotas = r->options->config.quotas,
+	    .gc = &gc,
+	    .lifecycle_interval_ms = -1};
 	struct err why = {""};
 
 	config = r->options->config;

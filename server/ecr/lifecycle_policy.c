@@ -5,7 +5,8 @@
 
 bool ecr_check_lifecycle(struct call *c, struct slice text, const char *member)
 {
-	size_t rules_max = (size_t)quota_of(store_quotas(c->app->store), QUOTA_LIFECYCLE_RULES);
+	uint64_t quota = quota_of(store_quotas(c->app->store), QUOTA_LIFECYCLE_RULES);
+	size_t rules_max = quota < LIFECYCLE_RULES_MAX ? (size_t)quota : LIFECYCLE_RULES_MAX;
 	struct lifecycle_policy policy;
 	struct slice why;
 

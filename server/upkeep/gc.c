@@ -30,7 +30,8 @@ static bool collect_folder(
     const struct upkeep_options *o, int64_t grace_ms, struct gc_result *result, struct err *err)
 {
 	struct gc_settings never_by_itself = {.grace_ms = grace_ms};
-	struct store_options options = {.path = o->config.data, .gc = &never_by_itself};
+	struct store_options options = {
+	    .path = o->config.data, .gc = &never_by_itself, .lifecycle_interval_ms = -1};
 	struct gc_run run = {.grace_ms = grace_ms};
 	struct arena a;
 	struct err why;

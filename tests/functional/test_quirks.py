@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 from support.binary import SOURCE, clean_environment, find_binary
-from support.images import DOCKER_MANIFEST, OCI_INDEX, Blob, Image, converted, digest_of, oci_image, oci_index
+from support.images import (
+    DOCKER_MANIFEST, OCI_INDEX, Blob, Image, converted, digest_of, oci_artifact, oci_image, oci_index)
 from support.refusals import refusal
 from support.server import Server
 
@@ -131,6 +132,21 @@ def tag_delete_takes_image(server, on):
         assert registry.request("DELETE", f"{REPOSITORY}/manifests/{tag}").status_code == 202
         assert registry.get_manifest(REPOSITORY, tag).status_code == 404
     assert registry.get_manifest(REPOSITORY, image.digest).status_code == (404 if on else 200)
+
+
+def orphaned_referrers_go(server, on):
+    registry, ecr, subject = prepared(server), server.ecr(), oci_image()
+    absent = oci_image()
+    follower, stray = (oci_artifact("application/vnd.example.sbom", subject=to) for to in (subject, absent))
+    for image in (subject, follower, stray):
+        registry.push_image(REPOSITORY, image)
+    ecr.batch_delete_image(repositoryName=REPOSITORY, imageIds=[{"imageDigest": subject.digest}])
+    assert registry.get_manifest(REPOSITORY, follower.digest).status_code == 200  # not at once
+    report, = server.admin("POST", "lifecycle/run", {"repositoryName": REPOSITORY})["repositories"]
+    assert [image["cause"] for image in report["images"]] == (["its subject was deleted"] if on else [])
+    assert registry.get_manifest(REPOSITORY, follower.digest).status_code == (404 if on else 200)
+    # its subject never was there
+    assert registry.get_manifest(REPOSITORY, stray.digest).status_code == 200
 
 
 def chunk_minimum(server, on):

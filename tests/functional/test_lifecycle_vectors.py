@@ -7,7 +7,8 @@ import pytest
 from support.aws import refused
 from support.binary import SOURCE
 from support.images import Blob, oci_artifact, oci_image, oci_index
-from support.lifecycle import DAY, check_run, failed, foreseen, preview
+from support.lifecycle import check_run, failed, foreseen, preview
+from support.server import Server
 
 CASES = {path.stem: json.loads(path.read_text()) for path in sorted((SOURCE / "testdata/lifecycle").glob("*.json"))}
 ACTED = [name for name, case in CASES.items() if "refused" not in case]
@@ -95,8 +96,7 @@ def play(server, ecr, registry, repository, rows, known):
 
 
 @pytest.fixture(scope="module")
-def server(request, tmp_path_factory):
-    from support.server import Server
+def server(tmp_path_factory):
     # Lists may be older than what they name, and nothing runs before it is asked to.
     server = Server("--quirk", "children-first=off", "--lifecycle-interval", "0", "--auth", "open",
                     folder=tmp_path_factory.mktemp("vectors"))

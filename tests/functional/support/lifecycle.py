@@ -3,6 +3,8 @@
 import json
 import time
 
+from .images import Image, oci_image
+
 DAY = 86400
 
 
@@ -97,3 +99,12 @@ def check_run(server, ecr, repository, results):
             after[digest] = "ARCHIVED"
     assert statuses(ecr, repository) == after
     return report
+
+
+def variants(registry, repository, count, **members):
+    """Images that share their blobs, which are pushed; their manifests are not."""
+    base = oci_image(size=64, **members)
+    for blob in base.blobs:
+        registry.push_blob(repository, blob.data)
+    return [Image(base.document | {"annotations": {"number": str(number)}}, base.media_type, base.blobs)
+            for number in range(count)]

@@ -16,7 +16,7 @@ enum {
 
 struct stray {
 	int64_t blob_id, repository_id, touched_ms;
-	bool active; /* a push to the repository goes on */
+	bool active; /* a push going on may count on it */
 };
 
 struct step {
@@ -50,21 +50,23 @@ static size_t read_page(struct store_tx *tx, struct step *s, struct stray rows[P
 	return count;
 }
 
-/* Marks those whose time is over, but to whose repository a push goes on. */
+/* Marks those whose time is over, but that a push going on may count on. */
 static void spare_active(struct store_tx *tx, struct step *s, struct stray *rows, size_t count)
 {
-	int64_t ids[PAGE];
-	bool active[PAGE];
+	struct upload_watch watched[PAGE];
 	size_t due = 0;
 	for (size_t i = 0; i < count; i++) {
-		ids[i] = rows[i].repository_id;
-		due += rows[i].touched_ms <= s->due_ms;
+		if (rows[i].touched_ms <= s->due_ms)
+			watched[due++] =
+			    (struct upload_watch){rows[i].repository_id, rows[i].touched_ms, false};
 	}
-	if (due == 0)
-		return;
-	upload_repositories_active(&tx->store->uploads, ids, count, s->due_ms, active);
-	for (size_t i = 0; i < count; i++)
-		rows[i].active = active[i];
+	if (due > 0)
+		upload_table_spare(
+		    &tx->store->uploads, watched, due, s->now_ms, s->now_ms - s->due_ms);
+	for (size_t i = count; i-- > 0;) {
+		if (rows[i].touched_ms <= s->due_ms)
+			rows[i].active = watched[--due].spared;
+	}
 }
 
 struct holders {

@@ -11,7 +11,7 @@
  *
  * A push cannot lose what it was told is there: an upload's end, a mount and a renewal (blob_renew) change the
  * stray's time in the writer's transactions, one after another, and the decision to collect is taken in
- * one too; nor while an upload to the same repository goes on, or went on within the grace time.
+ * one too; nor as long as an upload to the same repository goes on that began within the grace time.
  *
  * A file goes after the commit that dropped its row: the writer takes it out of blobs/ before it begins another
  * transaction, so that the same content, pushed again, never meets it; workers unlink it there. A crash in

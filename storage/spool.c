@@ -6,17 +6,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 512, MAGIC = 0x32707564 /* "dup2" */ };
+enum { HEAD_BYTES = 512, MAGIC = 0x33707564 /* "dup3" */ };
 
 /* A head as it is on disk, in this machine's byte order. */
 struct raw_head {
 	uint32_t magic, check; /* check: over all that follows */
 	uint8_t id[16];
-	int64_t repository_id, touched_ms;
+	int64_t repository_id, began_ms, touched_ms;
 	uint64_t size, part_end;
 	uint8_t algorithm, in_file, parts, unused;
 	uint16_t account_len, region_len, name_len, part_count;
-	char key[HEAD_BYTES - 68];
+	char key[HEAD_BYTES - 76];
 };
 static_assert(sizeof(struct raw_head) == HEAD_BYTES, "a head fills its place");
 
@@ -98,6 +98,7 @@ int spool_write_head(struct spool *spool, uint32_t slot, const struct spool_head
 	memset(&raw, 0, sizeof(raw));
 	memcpy(raw.id, head->id, sizeof(raw.id));
 	raw.repository_id = head->repository_id;
+	raw.began_ms = head->began_ms;
 	raw.touched_ms = head->touched_ms;
 	raw.size = head->size;
 	raw.part_end = head->part_end;
@@ -141,6 +142,7 @@ bool spool_read_head(struct spool *spool, uint32_t slot, char text[512], struct 
 	head->parts = (enum upload_parts)raw.parts;
 	head->part_count = raw.part_count;
 	head->in_file = raw.in_file != 0;
+	head->began_ms = raw.began_ms;
 	head->touched_ms = raw.touched_ms;
 	return digest_raw_len(head->algorithm) > 0;
 }

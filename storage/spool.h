@@ -34,7 +34,7 @@ struct spool_head {
 	enum upload_parts parts;
 	uint16_t part_count; /* stays at its greatest value once there */
 	bool in_file;        /* the bytes are in uploads/<uuid> */
-	int64_t touched_ms;
+	int64_t began_ms, touched_ms;
 };
 
 /* Opens both files in the folder, made when absent; wipe: forgetting what is in them. 0 or an

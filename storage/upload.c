@@ -25,7 +25,8 @@ static enum error_code start(struct store *store, int64_t repository_id,
 	struct spool_head head = {.repository_id = repository_id,
 	    .key = *key,
 	    .algorithm = algorithm != DIGEST_NONE ? algorithm : DIGEST_SHA256,
-	    .touched_ms = clock_now_ms(&store->clock)};
+	    .began_ms = clock_now_ms(&store->clock)};
+	head.touched_ms = head.began_ms;
 	if (getrandom(head.id, sizeof(head.id), 0) != sizeof(head.id))
 		return ERR_STORAGE_FAILED;
 	head.id[6] = (head.id[6] & 0x0f) | 0x40; /* RFC 9562: version 4, variant 10 */

@@ -130,6 +130,7 @@ static struct upload *from_head(struct store *store, const struct spool_head *he
 	u->parts = head->parts;
 	u->part_count = head->part_count;
 	u->in_file = head->in_file;
+	u->began_ms = head->began_ms;
 	u->touched_ms = head->touched_ms;
 	u->fd = -1;
 	return u;
@@ -180,6 +181,7 @@ int upload_write_head(struct upload *u)
 	    .parts = u->parts,
 	    .part_count = u->part_count,
 	    .in_file = u->in_file,
+	    .began_ms = u->began_ms,
 	    .touched_ms = u->touched_ms};
 	memcpy(head.id, u->id, sizeof(head.id));
 	return spool_write_head(&u->store->uploads.spool, u->slot, &head);
@@ -352,18 +354,22 @@ size_t upload_kill_older(struct upload_table *table, int64_t touched_ms)
 	    end_some(table, &table->cold, is_older, touched_ms);
 }
 
-/* An idle session's time was written before it was given back; a held one's is its holder's. */
-void upload_repositories_active(
-    struct upload_table *table, const int64_t *ids, size_t count, int64_t touched_ms, bool *active)
+/*
+ * The push that a session is part of may have been told of a stray as long as that was in its grace time when
+ * the session began. An idle session's time was written before it was given back; a held one's is its holder's.
+ */
+void upload_table_spare(struct upload_table *table, struct upload_watch *watched, size_t count,
+    int64_t now_ms, int64_t grace_ms)
 {
-	memset(active, 0, count * sizeof(*active));
 	pthread_mutex_lock(&table->lock);
 	for (size_t i = 0; i < UPLOAD_BUCKETS; i++) {
 		for (struct upload *u = table->buckets[i]; u; u = u->chain) {
-			if (atomic_load(&u->dead) || (u->list && u->touched_ms <= touched_ms))
+			if (atomic_load(&u->dead) ||
+			    (u->list && u->touched_ms <= now_ms - grace_ms))
 				continue;
 			for (size_t j = 0; j < count; j++)
-				active[j] = active[j] || ids[j] == u->repository_id;
+				watched[j].spared |= watched[j].repository_id == u->repository_id &&
+				    watched[j].touched_ms >= u->began_ms - grace_ms;
 		}
 	}
 	pthread_mutex_unlock(&table->lock);

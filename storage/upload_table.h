@@ -37,6 +37,7 @@ struct upload {
 	enum upload_parts parts;
 	uint16_t part_count;
 	bool in_file; /* they are in uploads/<uuid>, not in the slot */
+	int64_t began_ms;
 	int64_t touched_ms;
 	int fd;              /* of the file; -1: not open */
 	uint64_t write_back; /* the file's bytes the kernel was asked to write so far */
@@ -90,12 +91,17 @@ int upload_write_head(struct upload *u);
 void upload_kill(struct upload_table *table, int64_t repository_id);
 /* Ends the idle ones last touched before a time; how many. */
 size_t upload_kill_older(struct upload_table *table, int64_t touched_ms);
+/* A blob that a repository sees and no image holds, since when, and whether an upload going on may count on it. */
+struct upload_watch {
+	int64_t repository_id, touched_ms;
+	bool spared;
+};
 /*
- * Of each repository, whether an upload to it goes on: one that a request holds, or one that was touched
- * after a time. active: as many as ids.
+ * Marks those that an upload to their repository may count on: one that a request holds, or that was touched
+ * within the grace time, and began within theirs.
  */
-void upload_repositories_active(
-    struct upload_table *table, const int64_t *ids, size_t count, int64_t touched_ms, bool *active);
+void upload_table_spare(struct upload_table *table, struct upload_watch *watched, size_t count,
+    int64_t now_ms, int64_t grace_ms);
 /* Whether there is one of this id. */
 bool upload_known(struct upload_table *table, const uint8_t id[16]);
 

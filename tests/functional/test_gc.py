@@ -202,11 +202,23 @@ def test_an_upload_going_on_keeps_what_the_push_has_found(server):
     running.send(slow[:LARGE // 2])
     server.advance(2 * DAY)
     assert collect(server)["freed_blobs"] == 0
-    assert collect(server, grace_seconds=0)["freed_blobs"] == 0
     running.send(slow[LARGE // 2:])
     assert running.finish().status == 202
     assert registry.finish_upload(location, digest_of(slow)).status_code == 201
     assert registry.head_blob("app", there.digest).status_code == 200
+    registry.close()
+
+
+def test_uploads_without_end_keep_nothing_for_ever(server):
+    """Only what was there, or had not been gone for long, when an upload began is kept for its push."""
+    registry, blob = server.registry(login=None), random_layer(LARGE)
+    registry.push_blob("app", blob.data)
+    for _ in range(4):
+        location = registry.start_upload("app").headers["Location"]
+        registry.patch_upload(location, b"x" * LARGE)
+        server.advance(DAY // 2)
+        collect(server)
+    assert registry.head_blob("app", blob.digest).status_code == 404
     registry.close()
 
 

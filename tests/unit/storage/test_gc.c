@@ -264,9 +264,14 @@ static void a_push_going_on_spares_its_repository(void **state)
 	uint8_t id[16];
 	uint64_t size;
 	struct digest blob = push_blob(f, slice_str("blob"));
+	advance(f, HOUR_MS);
 	struct upload *u = open_upload(f, id);
 	advance(f, 100 * HOUR_MS);
-	assert_int_equal(collect(f, 0).blobs, 0); /* a request is at it */
+	struct digest late = push_blob(f, slice_str("late"));
+	assert_int_equal(collect(f, GC_STORES_GRACE).blobs, 0); /* a request is at it */
+	assert_int_equal(collect(f, 0).waiting_blobs, 1);
+	assert_true(blob_exists(f, &late) && !blob_exists(f, &blob)); /* found before it began */
+	blob = late;
 	assert_int_equal(upload_append(u, slice_str("more")), ERR_NONE);
 	assert_int_equal(upload_keep(u, &size), ERR_NONE);
 	advance(f, 23 * HOUR_MS);

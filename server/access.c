@@ -52,6 +52,32 @@ static bool find_policies(
 
 /* ---- facts ---- */
 
+/* True of a policy whose outcome may depend on more than who does what on which resource. */
+static bool asks_for_facts(const struct policy_document *policy)
+{
+	for (size_t i = 0; policy && i < policy->count; i++) {
+		const struct policy_statement *s = &policy->statements[i];
+
+		if (s->condition_count)
+			return true;
+		for (size_t j = 0; j < s->resource_count; j++)
+			if (s->resources[j].variables)
+				return true;
+	}
+	return false;
+}
+
+static bool facts_matter(const struct authorize_request *request)
+{
+	const struct principal *who = request->principal;
+	bool matter = asks_for_facts(who->session) || asks_for_facts(request->repository_policy) ||
+	    asks_for_facts(request->registry_policy);
+
+	for (size_t i = 0; i < who->identity_count && !matter; i++)
+		matter = asks_for_facts(who->identity[i]);
+	return matter;
+}
+
 static const char *key_name(struct call *c, const char *head, struct slice tag)
 {
 	return arena_printf(c->arena, "%s/%.*s", head, SLICE_ARG(tag));
@@ -95,6 +121,21 @@ static struct slice resource_of(struct call *c, struct slice repository)
 	    SLICE_ARG(repository));
 }
 
+/* Gathering them takes longer than the decision: only where a policy might ask for one. */
+static void put_facts(
+    struct call *c, const struct access *access, struct authorize_request *request)
+{
+	struct policy_keys keys;
+
+	if (!facts_matter(request))
+		return;
+	policy_keys_init(&keys, c, 2 * RESOURCE_TAGS_MAX + access->tag_count + 1);
+	put_resource_tags(c, access, &keys);
+	put_request_tags(c, access, &keys);
+	request->keys = keys.at;
+	request->key_count = keys.count;
+}
+
 /* ---- the decision ---- */
 
 bool access_allow(struct call *c, const struct access *access)
@@ -104,7 +145,6 @@ bool access_allow(struct call *c, const struct access *access)
 	    .resource_account = c->account,
 	};
 	struct authorize_decision decision;
-	struct policy_keys keys;
 
 	if (!c->who)
 		return true;
@@ -112,11 +152,7 @@ bool access_allow(struct call *c, const struct access *access)
 	request.resource = resource_of(c, access->repository);
 	if (!find_policies(c, access, &request))
 		return false;
-	policy_keys_init(&keys, c, 2 * RESOURCE_TAGS_MAX + access->tag_count + 1);
-	put_resource_tags(c, access, &keys);
-	put_request_tags(c, access, &keys);
-	request.keys = keys.at;
-	request.key_count = keys.count;
+	put_facts(c, access, &request);
 	authorize(&request, c->arena, &decision);
 	if (!decision.allowed)
 		call_fail(c, ERR_ACCESS_DENIED)->detail =

@@ -24,6 +24,7 @@ from servers import ROOT, SERVERS, Drydock, Unavailable
 from workloads import WORKLOADS
 
 PEERS = ("docker-registry", "nginx", "moto")
+SUBJECTS = {"drydock": ", durable", "drydock-ephemeral": ", ephemeral", "drydock-iam": ", --auth iam"}
 PEAK_MIB = 16       # budget of Drydock's memory under any load
 
 
@@ -63,7 +64,7 @@ class Bench:
         """Run the load generator: what it printed, and the CPU seconds that the server used meanwhile."""
         arguments = [str(a) for a in arguments]
         command = [self.generator, arguments[0], "--to", server.address]
-        auth = server.api_auth if arguments[0] == "api" else server.auth
+        auth = self.api_auth(server, arguments) if arguments[0] == "api" else server.auth
         if auth and arguments[0] != "start":
             command += ["--auth", auth]
         before = server.cpu() if server.process else 0
@@ -73,6 +74,14 @@ class Bench:
         if done.returncode > 1 or not done.stdout.startswith("{"):
             raise RuntimeError(f"{server.key}: load {' '.join(arguments)} ended with status {done.returncode}")
         return json.loads(done.stdout), cpu
+
+    @staticmethod
+    def api_auth(server, arguments):
+        """One signature for all requests: they are the same, and it is good for 15 minutes. --auth takes further headers too."""
+        said = dict(zip(arguments, arguments[1:]))
+        signed = server.api_signature(said["--target"], Path(said["--body"]).read_bytes())
+        first = signed.pop("Authorization")
+        return first and "\r\n".join([first, *(f"{name}: {value}" for name, value in signed.items())])
 
     def progress(self, text):
         if sys.stdout.isatty():
@@ -244,7 +253,7 @@ def print_rows(bench, workload, results):
     for subject in subjects:
         name = title
         if len(subjects) > 1:
-            name += ", ephemeral" if subject.endswith("ephemeral") else ", durable"
+            name += SUBJECTS[subject]
         print_cells(name, [show_value(workload, results.get(key)) for key in (subject, *bench.columns)])
         words = budget_lines(bench, workload, results, subject)
         if words:
@@ -291,7 +300,7 @@ def parse_options():
 
 def choose_servers(options):
     """{key: version} of what can be measured; says why for the rest."""
-    wanted = [] if options.no_drydock else ["drydock", "drydock-ephemeral"]
+    wanted = [] if options.no_drydock else ["drydock", "drydock-ephemeral", "drydock-iam"]
     peers = {"all": PEERS, "none": ()}.get(options.peers) or [p for p in options.peers.split(",") if p and p != "none"]
     for peer in peers:
         if peer not in PEERS:

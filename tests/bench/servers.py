@@ -1,6 +1,7 @@
 """The servers that the benchmark measures: Drydock and its peers, each on a free port of 127.0.0.1."""
 
 import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -153,10 +154,15 @@ class Server:
         finally:
             connection.close()
 
+    def api_signature(self, operation, body):
+        """The headers that sign an operation's request; the load generator sends them as they are."""
+        return {"Authorization": self.api_auth}
+
     def api(self, operation, **members):
         """Call an ECR operation; the answer's members.  RuntimeError when it is not 200."""
-        status, _, body = self.request("POST", "/", json.dumps(members), {
-            "Authorization": self.api_auth, "Content-Type": "application/x-amz-json-1.1",
+        sent = json.dumps(members)
+        status, _, body = self.request("POST", "/", sent, {
+            **self.api_signature(operation, sent.encode()), "Content-Type": "application/x-amz-json-1.1",
             "X-Amz-Target": TARGET + operation})
         if status != 200:
             raise RuntimeError(f"{self.key}: {operation} answered {status} {body[:300].decode(errors='replace')}")
@@ -214,6 +220,41 @@ class DrydockEphemeral(Drydock):
 
     def where(self):
         return ["--ephemeral"]
+
+
+class DrydockIam(Drydock):
+    """Signatures verified and policies evaluated, for the pipeline's kind of user."""
+
+    key = "drydock-iam"
+    access_key, secret = "AKIABENCH00000000001", "bench/secret"
+
+    def prepare(self):
+        policy = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+            {"Effect": "Allow", "Action": ["ecr:Batch*", "ecr:Describe*", "ecr:Create*", "ecr:Put*", "ecr:*Layer*"],
+             "Resource": "arn:aws:ecr:us-east-1:000000000000:repository/*"}]}
+        user = {"accessKeys": {self.access_key: self.secret}, "policies": {"bench": policy}}
+        self.iam = self.folder / "iam.json"
+        self.iam.write_text(json.dumps({"accounts": {"000000000000": {"users": {"bench": user}}}}))
+
+    def where(self):
+        return [*super().where(), "--auth", "iam", "--iam", str(self.iam)]
+
+    def api_signature(self, operation, body):
+        def sign(key, text):
+            return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        scope = [now[:8], "us-east-1", "ecr", "aws4_request"]
+        names = "host;x-amz-date;x-amz-target"
+        request = "\n".join(["POST", "/", "", f"host:{self.address}", f"x-amz-date:{now}",
+                             f"x-amz-target:{TARGET}{operation}", "", names, hashlib.sha256(body).hexdigest()])
+        to_sign = "\n".join(["AWS4-HMAC-SHA256", now, "/".join(scope), hashlib.sha256(request.encode()).hexdigest()])
+        key = ("AWS4" + self.secret).encode()
+        for part in scope:
+            key = sign(key, part)
+        return {"Authorization": f"AWS4-HMAC-SHA256 Credential={self.access_key}/{'/'.join(scope)}, SignedHeaders={names}, "
+                                 f"Signature={sign(key, to_sign).hex()}", "X-Amz-Date": now}
 
 
 class DockerRegistry(Server):
@@ -310,4 +351,4 @@ class Moto(Server):
         self.api("CreateRepository", repositoryName=name)
 
 
-SERVERS = {cls.key: cls for cls in (Drydock, DrydockEphemeral, DockerRegistry, Nginx, Moto)}
+SERVERS = {cls.key: cls for cls in (Drydock, DrydockEphemeral, DrydockIam, DockerRegistry, Nginx, Moto)}

@@ -268,6 +268,12 @@ def prepare_repositories(bench, server):
     check_count(server, "DescribeRepositories", "repositories", 100, maxResults=100)
 
 
+def prepare_named_repositories(bench, server):
+    """One by one, each request signed."""
+    for number in range(10):
+        server.create_repository(f"bench/{number:012}")
+
+
 def prepare_images(bench, server):
     seed_images(bench, server, REPO, 100)
     check_count(server, "DescribeImages", "imageDetails", 100, repositoryName=REPO, maxResults=100)
@@ -441,6 +447,11 @@ WORKLOADS = (
     Workload("describe-repository", "DescribeRepositories, one by name, 16 clients", "/s", ("drydock", "moto"),
              api("DescribeRepositories", repositoryNames=["bench/000000000003"]), prepare_repositories,
              budgets=(Budget("ratio", 150, "moto"), Budget("p99_us", 2000))),
+    Workload("describe-repository-iam", "the same, one of 10", "/s",
+             ("drydock", "drydock-iam"), api("DescribeRepositories", repositoryNames=["bench/000000000003"]),
+             prepare_named_repositories),
+    Workload("manifest-iam", "manifest GET and HEAD by tag", "/s", ("drydock", "drydock-iam"),
+             manifest(16), prepare_manifest),
     Workload("describe-repositories", "DescribeRepositories, page of 100, 16 clients", "/s", ("drydock", "moto"),
              api("DescribeRepositories", maxResults=100), prepare_repositories,
              budgets=(Budget("ratio", 200, "moto"), Budget("p99_us", 2000))),

@@ -107,37 +107,50 @@ struct slice http_media_type(struct slice value)
 	return slice_trim(slice_cut(&value, ';'));
 }
 
-/* Cuts the element up to the separator off *list; separators within quotes do not count. */
-static struct slice take_element(struct slice *list, char separator)
+/* Where the first element of a list ends; separators within quotes do not count. */
+static size_t element_len(struct slice list, char separator)
 {
+	const char *end = list.len ? memchr(list.at, separator, list.len) : NULL;
+	size_t i = 0, plain = end ? (size_t)(end - list.at) : list.len;
 	bool quoted = false;
-	size_t i = 0;
 
-	for (; i < list->len && (quoted || list->at[i] != separator); i++) {
-		if (list->at[i] == '"')
+	if (plain == 0 || !memchr(list.at, '"', plain))
+		return plain;
+	for (; i < list.len && (quoted || list.at[i] != separator); i++) {
+		if (list.at[i] == '"')
 			quoted = !quoted;
-		else if (quoted && list->at[i] == '\\' && i + 1 < list->len)
+		else if (quoted && list.at[i] == '\\' && i + 1 < list.len)
 			i++;
 	}
-	struct slice element = slice_of(list->at, i);
-	*list = slice_skip(*list, i < list->len ? i + 1 : i);
+	return i;
+}
+
+/* Cuts the element up to the separator off *list. */
+static struct slice take_element(struct slice *list, char separator)
+{
+	size_t len = element_len(*list, separator);
+	struct slice element = slice_of(list->at, len);
+
+	*list = slice_skip(*list, len < list->len ? len + 1 : len);
 	return slice_trim(element);
 }
 
-/* How closely a range of an Accept header fits: 3 by name, 2 by type, 1 as any, 0 not at all. */
+/* How closely a range of an Accept header fits. */
+enum { MATCH_NONE, MATCH_AS_ANY, MATCH_BY_TYPE, MATCH_BY_NAME };
+
 static int match_range(struct slice range, struct slice media_type)
 {
 	const char *slash = media_type.len ? memchr(media_type.at, '/', media_type.len) : NULL;
 	size_t type_len = slash ? (size_t)(slash - media_type.at) + 1 : 0;
 
 	if (slice_eq_nocase(range, media_type))
-		return 3;
+		return MATCH_BY_NAME;
 	if (slice_is(range, "*/*"))
-		return 1;
+		return MATCH_AS_ANY;
 	if (type_len && range.len == type_len + 1 && range.at[type_len] == '*' &&
 	    slice_eq_nocase(slice_of(range.at, type_len), slice_of(media_type.at, type_len)))
-		return 2;
-	return 0;
+		return MATCH_BY_TYPE;
+	return MATCH_NONE;
 }
 
 /* True when the parameters hold q=0, q=0.0, ... */
@@ -158,7 +171,7 @@ static bool refused(struct slice parameters)
 
 bool http_accepts(struct slice accept, struct slice media_type)
 {
-	int best = 0;
+	int best = MATCH_NONE;
 	bool admitted = false;
 
 	if (slice_trim(accept).len == 0)
@@ -168,10 +181,12 @@ bool http_accepts(struct slice accept, struct slice media_type)
 		struct slice range = take_element(&parameters, ';');
 		int match = match_range(range, media_type);
 		/* the closest range decides; among equals any that admits */
-		if (match == 0 || match < best)
+		if (match == MATCH_NONE || match < best)
 			continue;
 		admitted = !refused(parameters) || (match == best && admitted);
 		best = match;
+		if (admitted && best == MATCH_BY_NAME)
+			break; /* nothing is closer */
 	}
 	return admitted;
 }

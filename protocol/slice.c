@@ -9,6 +9,8 @@ bool slice_eq_nocase(struct slice a, struct slice b)
 {
 	if (a.len != b.len)
 		return false;
+	if (slice_eq(a, b))
+		return true; /* nearly always, and much faster */
 	for (size_t i = 0; i < a.len; i++) {
 		if (lower(a.at[i]) != lower(b.at[i]))
 			return false;

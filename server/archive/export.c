@@ -207,6 +207,7 @@ static bool put_tree(struct export *ex, const char *reference, struct descriptor
 		    ex->err, "the server has sent another manifest than was asked for");
 	if (note(ex, &root->digest))
 		return true;
+	ex->progress.total += m.config.size + m.layers_bytes;
 	describe_for_docker(ex, &m);
 	return put_parts(ex, &m, depth) && put_file(ex, blob_name(&root->digest, name), bytes);
 }

@@ -1,14 +1,15 @@
 """drydock import and export with the archives of docker and skopeo: what they write is read, what is written they read."""
 
+import io
 import json
 import tarfile
 
 import pytest
 from client import Client
 from engine import run
-from layouts import assert_layout_holds, unpackable_image, write_layout
+from layouts import DOCKER, assert_layout_holds, diff_ids, unpackable_image, write_layout
 from support.binary import clean_environment, find_binary
-from support.images import oci_index
+from support.images import OCI_INDEX, oci_index
 
 
 @pytest.fixture
@@ -65,3 +66,38 @@ def test_docker_save_and_docker_load(engine, drydock, tmp_path):
     engine.docker("load", "--input", tmp_path / "out.tar")
     after = json.loads(engine.docker("image", "inspect", "app:v1").stdout)[0]
     assert after["Id"] == before["Id"] and after["RootFS"] == before["RootFS"]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("nested", [False, True], ids=["index", "nested"])
+def test_docker_load_of_an_index(engine, tmp_path, nested):
+    """Of several architectures, and of indexes in an index, docker gets the first image."""
+    image = unpackable_image(types=DOCKER)
+    index = oci_index([image, unpackable_image(architecture="arm64")])
+    if nested:
+        index = oci_index([index, unpackable_image(architecture="s390x")])
+    with tarfile.open(tmp_path / "in.tar", "w") as tar:
+        for digest, content in parts_of(index):
+            add(tar, "blobs/" + digest.replace(":", "/"), content)
+        add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        add(tar, "index.json", json.dumps(
+            {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [index.descriptor()]}).encode())
+    assert verb("import", tmp_path / "in.tar", "app:v1", "--data", tmp_path / "data")["digest"] == index.digest
+    verb("export", "app:v1", tmp_path / "out.tar", "--data", tmp_path / "data")
+    engine.docker("load", "--input", tmp_path / "out.tar")
+    loaded = json.loads(engine.docker("image", "inspect", "app:v1").stdout)[0]
+    assert (loaded["Id"], loaded["RootFS"]["Layers"]) == (image.config.digest, diff_ids(image))
+
+
+def parts_of(image):
+    yield image.digest, image.manifest
+    for blob in image.blobs:
+        yield blob.digest, blob.data
+    for child in image.children:
+        yield from parts_of(child)
+
+
+def add(tar, name, content):
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))

@@ -1,5 +1,6 @@
 """README.md says what works: its commands, run as printed, but for the port and what `.` and `~` are."""
 
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 from application import Application
 from engine import run
 from readme import PRINTED_ADDRESS, blocks, examples, files
-from support.binary import clean_environment, find_binary, python_tool
+from support.binary import SOURCE, clean_environment, find_binary, python_tool
 from support.images import oci_image
 
 
@@ -74,3 +75,14 @@ def test_lifecycle_examples(drydock, tmp_path):
         assert said.stdout == output, command
         assert said.returncode == (1 if output.startswith("drydock ") else 0), command
     assert '"KEPT"' in (tmp_path / "decisions.json").read_text()
+
+
+def test_the_versions_of_the_clients():
+    """Those that are compiled are the ones that README names."""
+    rows = dict(re.findall(r"^\| ([\w(`), ]+) \| ([\d., ]+) \|", (SOURCE / "README.md").read_text(), re.MULTILINE))
+    listed = [line.split() for line in (SOURCE / "tests/clients/go/tools.list").read_text().splitlines()
+              if line and not line.startswith("#")]
+    assert len(listed) >= 8
+    for name, _, version, *_ in listed:
+        row = "BuildKit" if name in ("buildkitd", "buildctl") else name
+        assert rows[row] == version.removeprefix("v"), name

@@ -1,10 +1,17 @@
 """drydock import and export: archives in and out of a data folder, and of a running server."""
 
+import contextlib
 import gzip
 import io
 import json
+import os
+import pty
+import re
+import socket
 import subprocess
 import tarfile
+import threading
+import time
 
 import pytest
 from support.binary import clean_environment, find_binary
@@ -248,6 +255,126 @@ def test_indexes_that_name_each_other_too_deep(drydock, tmp_path):
         index = oci_index([index])
     path = write_tar(tmp_path / "a.tar", layout(index))
     assert "nested too deep" in refused("import", path, "app:v1", "--to", drydock.url)
+
+
+def test_an_index_in_an_index(drydock, registry, tmp_path):
+    """It goes out and comes in whole; docker is told of the first image in it."""
+    inner = oci_index([oci_image(), oci_image(architecture="arm64")])
+    outer = oci_index([inner, oci_image(architecture="s390x")])
+    done("import", write_tar(tmp_path / "a.tar", layout(outer)), "team/new:v1", "--to", drydock.url)
+    assert registry.pull_image("team/new", "v1") == outer.manifest
+    done("export", "team/new:v1", tmp_path / "b.tar", "--from", drydock.url)
+    with tarfile.open(tmp_path / "b.tar") as tar:
+        found = {name: tar.extractfile(name).read() for name in tar.getnames()}
+    for digest, content in parts_of(outer):
+        assert found["blobs/" + digest.replace(":", "/")] == content
+    (docker,) = json.loads(found["manifest.json"])
+    first = inner.children[0]
+    assert docker["Config"] == "blobs/" + first.config.digest.replace(":", "/")
+    assert docker["Layers"] == ["blobs/" + layer.digest.replace(":", "/") for layer in first.layers]
+    done("import", tmp_path / "b.tar", "team/newer:v1", "--to", drydock.url)
+    assert registry.pull_image("team/newer", "v1") == outer.manifest
+
+
+def test_an_image_that_is_archived(drydock, ecr, registry, repository, tmp_path):
+    """Cannot be pulled, and so not exported, until it is restored."""
+    image = oci_image()
+    registry.push_image(repository, image, "v1")
+    wanted = {"repositoryName": repository, "imageId": {"imageTag": "v1"}}
+    ecr.update_image_storage_class(**wanted, targetStorageClass="ARCHIVE")
+    assert "404" in refused("export", f"{repository}:v1", tmp_path / "a.tar", "--from", drydock.url)
+    assert not list(tmp_path.glob("a.tar*"))
+    ecr.update_image_storage_class(**wanted, targetStorageClass="STANDARD")
+    drydock.advance(120)
+    done("export", f"{repository}:v1", tmp_path / "a.tar", "--from", drydock.url)
+    done("import", tmp_path / "a.tar", "team/copy:v1", "--to", drydock.url)
+    assert registry.get_manifest("team/copy", "v1").content == image.manifest
+
+
+# -- progress ---------------------------------------------------------------------------------------------------------
+
+MIB = 1 << 20
+
+
+class SlowLine:
+    """Between a client and a server: everything passes, at so many bytes a second."""
+
+    def __init__(self, server, bytes_per_second):
+        self._to, self._pace = ("127.0.0.1", server.port), bytes_per_second
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # what is sent does not wait in the kernel
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                near, far = self._listener.accept()[0], socket.create_connection(self._to)
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass, args=(source, target), daemon=True).start()
+
+    def _pass(self, source, target):
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                target.sendall(piece)
+                time.sleep(len(piece) / self._pace)
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self._listener.close()
+
+
+@pytest.fixture
+def slow_line(drydock):
+    line = SlowLine(drydock, 6 * MIB)
+    yield line
+    line.close()
+
+
+def on_a_terminal(*words):
+    """(exit code, what it writes to the terminal that its standard error is)."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+            [find_binary(), *map(str, words)], env=clean_environment(), stdout=subprocess.DEVNULL, stderr=slave) as ended:
+        os.close(slave)
+        said = b""
+        with contextlib.suppress(OSError):  # EIO: its end
+            while piece := os.read(master, 4096):
+                said += piece
+        os.close(master)
+    return ended.returncode, said.decode()
+
+
+def check_bar(said, total_mib):
+    """It grows, never beyond its end, and is gone at last."""
+    shown = re.findall(r"\r\[(#*)( *)\] (\d+) of (\d+) MiB", said)
+    assert len(shown) >= 3, said
+    done_mib = [int(done) for _, _, done, _ in shown]
+    assert done_mib == sorted(done_mib) and done_mib[0] < done_mib[-1] <= total_mib
+    assert {int(total) for *_, total in shown} == {total_mib} and {len(bar + rest) for bar, rest, *_ in shown} == {30}
+    assert said.endswith("\r\x1b[K"), said
+
+
+def test_a_bar_where_it_is_long(drydock, registry, slow_line, tmp_path):
+    image = oci_image(layers=5, size=3 * MIB)
+    path = write_tar(tmp_path / "a.tar", layout(image))
+    code, said = on_a_terminal("import", path, "team/new:v1", "--to", slow_line.url)
+    assert code == 0, said
+    check_bar(said, 15)
+    assert registry.get_manifest("team/new", "v1").content == image.manifest
+    code, said = on_a_terminal("export", "team/new:v1", tmp_path / "b.tar", "--from", slow_line.url)
+    assert code == 0, said
+    check_bar(said, 15)
+
+
+def test_no_bar_elsewhere(drydock, slow_line, tmp_path):
+    """Not where it is short, not for programs, not in a file."""
+    path = write_tar(tmp_path / "a.tar", layout(oci_image()))
+    assert on_a_terminal("import", path, "team/new:v1", "--to", drydock.url) == (0, "")
+    path = write_tar(tmp_path / "b.tar", layout(oci_image(size=4 * MIB)))
+    assert on_a_terminal("import", path, "team/new:v2", "--to", slow_line.url, "--json") == (0, "")
+    result = run("export", "team/new:v2", tmp_path / "c.tar", "--from", slow_line.url)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_name_that_is_there_twice(drydock, tmp_path):

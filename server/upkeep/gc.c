@@ -154,7 +154,7 @@ int verb_gc(int argc, char **argv)
 	struct archive_options words = {.url = NULL}; /* how failures are said */
 	struct gc_result result = {0};
 	struct err err = {""};
-	int64_t grace_ms;
+	int64_t grace_ms = 0;
 	const struct upkeep_word own[] = {{"--json", &o.json, NULL}, {"--to", NULL, &o.url},
 	    {"--grace", NULL, &o.grace}, {NULL, NULL, NULL}};
 

@@ -128,17 +128,33 @@ static bool accepted(struct call *c, const struct ecr_image_id *asked, struct sl
 	return false;
 }
 
+/*
+ * What one request may have converted, whether that leads to an answer or not: each manifest costs some ten
+ * times its bytes, and the answer's own bound does not count those that come to nothing.
+ */
+enum { CONVERTED_BYTES_MAX = 16 * 1024 * 1024 };
+
+struct batch_get {
+	struct call *c;
+	struct json_writer *w;
+	struct repository repository;
+	uint64_t converted_bytes;
+};
+
 /* Says a manifest in the other media type; what that takes is given back at once: ids may be many. */
-static bool read_converted(struct call *c, const struct image_id *id, struct stored_manifest *out)
+static bool read_converted(
+    struct batch_get *b, const struct image_id *id, struct stored_manifest *out)
 {
+	struct call *c = b->c;
+	struct slice made = {NULL, 0};
 	struct arena scratch;
-	enum error_code code;
 
 	arena_init(&scratch);
-	code = manifest_read(c->reader, &c->repository, id, true, &scratch, out);
-	out->bytes = code == ERR_NONE
-	    ? arena_dup(c->arena, manifest_convert(out->bytes, out->media_type, &scratch))
-	    : slice_str(NULL);
+	if (manifest_read(c->reader, &c->repository, id, true, &scratch, out) == ERR_NONE) {
+		b->converted_bytes += out->size;
+		made = manifest_convert(out->bytes, out->media_type, &scratch);
+	}
+	out->bytes = arena_dup(c->arena, made);
 	arena_release(&scratch);
 	if (!out->bytes.at)
 		return false;
@@ -147,62 +163,51 @@ static bool read_converted(struct call *c, const struct image_id *id, struct sto
 }
 
 /* The manifest of an image in a media type that is accepted; false when there is none. */
-static bool read_accepted(struct call *c, const struct ecr_image_id *asked,
+static bool read_accepted(struct batch_get *b, const struct ecr_image_id *asked,
     const struct image *image, struct stored_manifest *out)
 {
+	struct call *c = b->c;
 	struct image_id id = {.digest = image->digest};
 	struct slice target = manifest_convert_target(image->media_type);
 
 	if (accepted(c, asked, image->media_type))
 		return manifest_read(c->reader, &c->repository, &id, true, c->arena, out) ==
 		    ERR_NONE;
-	if (!target.at || !accepted(c, asked, target) || !read_converted(c, &id, out))
+	if (!target.at || !accepted(c, asked, target) || !read_converted(b, &id, out))
 		return false;
 	out->media_type = target;
 	return true;
 }
 
 /* NULL when the id was answered with an image, else its failure's code. */
-static const char *get_one(
-    struct call *c, struct json_writer *w, const struct repository *r, struct ecr_image_id *asked)
+static const char *get_one(struct batch_get *b, struct ecr_image_id *asked)
 {
+	struct call *c = b->c;
 	struct image_id by_tag = {.tag = asked->id.tag};
 	struct stored_manifest manifest;
 	struct image image;
 
 	if (asked->failure_code)
 		return asked->failure_code;
-	if (image_find(c->reader, r->id, asked->tag.at ? &by_tag : &asked->id, c->arena, &image) !=
-	    ERR_NONE)
+	if (image_find(c->reader, b->repository.id, asked->tag.at ? &by_tag : &asked->id, c->arena,
+		&image) != ERR_NONE)
 		return ECR_IMAGE_NOT_FOUND_CODE;
 	if (asked->digest_text.at && !digest_eq(&image.digest, &asked->id.digest)) {
 		asked->failure_reason =
 		    "Invalid request parameters: given tag does not map to the given digest";
 		return "ImageTagDoesNotMatchDigest";
 	}
-	if (!read_accepted(c, asked, &image, &manifest))
+	if (!read_accepted(b, asked, &image, &manifest))
 		return ECR_IMAGE_NOT_FOUND_CODE;
-	write_found(c, w, asked, &image, &manifest);
+	write_found(c, b->w, asked, &image, &manifest);
 	manifest.digest = image.digest; /* what was pulled, in whatever words */
 	if (access_pull_counts(c))
 		image_note_pull(c->app->store, &manifest);
 	return NULL;
 }
 
-enum http_step op_batch_get_image(struct call *c)
+static void write_get_failures(struct json_writer *w, const struct ecr_image_id *ids, size_t count)
 {
-	struct repository r;
-	struct json_writer *w;
-	size_t count;
-	struct ecr_image_id *ids = ecr_read_image_ids(c, &count);
-
-	if (!ecr_find_repository(c, &r))
-		return ecr_error(c);
-	w = ecr_begin(c);
-	json_put_array(w, "images");
-	for (size_t i = 0; i < count && !ecr_answer_full(c); i++)
-		ids[i].failure_code = get_one(c, w, &r, &ids[i]);
-	json_array_end(w);
 	json_put_array(w, "failures");
 	for (size_t i = 0; i < count; i++) {
 		const char *reason = ids[i].failure_reason;
@@ -212,6 +217,29 @@ enum http_step op_batch_get_image(struct call *c)
 			    slice_str(reason ? reason : ECR_IMAGE_NOT_FOUND_REASON));
 	}
 	json_array_end(w);
+}
+
+enum http_step op_batch_get_image(struct call *c)
+{
+	struct batch_get b = {.c = c};
+	size_t count;
+	struct ecr_image_id *ids = ecr_read_image_ids(c, &count);
+
+	if (!ecr_find_repository(c, &b.repository))
+		return ecr_error(c);
+	b.w = ecr_begin(c);
+	json_put_array(b.w, "images");
+	for (size_t i = 0; i < count && !ecr_answer_full(c); i++) {
+		ids[i].failure_code = get_one(&b, &ids[i]);
+		if (b.converted_bytes > CONVERTED_BYTES_MAX) {
+			call_fail(c, ERR_LIMIT_EXCEEDED)->detail =
+			    slice_str("The manifests to be converted are larger than 16 MiB. Ask "
+				      "for fewer items at a time.");
+			return ecr_error(c);
+		}
+	}
+	json_array_end(b.w);
+	write_get_failures(b.w, ids, count);
 	return ecr_reply(c);
 }
 

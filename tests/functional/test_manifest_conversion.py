@@ -5,6 +5,7 @@ import http.client
 import json
 
 import pytest
+from support.aws import refused
 from support.images import (
     DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Blob, converted, digest_of, docker_image,
     docker_list, oci_artifact, oci_image, oci_index, random_layer)
@@ -167,6 +168,23 @@ def test_a_batch_of_all_kinds(ecr, registry, repository, image, other):
     assert {one["imageManifestMediaType"] for one in answer["images"]} == {other}
     assert answer["images"][1]["imageManifest"].encode() == second.manifest
     assert [one["imageId"] for one in answer["failures"]] == [{"imageTag": "index"}]
+
+
+def test_a_request_has_so_much_converted_and_no_more(ecr, registry, repository):
+    """Also where nothing comes of it: looking at large manifests takes its time."""
+    image = oci_image()
+    for blob in image.blobs:
+        registry.push_blob(repository, blob.data)
+    layers = image.document["layers"] * 20000 + [image.descriptor(mediaType=ZSTD)]
+    registry.push_blob(repository, image.manifest)
+    body = json.dumps(image.document | {"layers": layers}).encode()
+    assert registry.put_manifest(repository, "v1", body, OCI_MANIFEST).status_code == 201
+    wanted = {"repositoryName": repository, "acceptedMediaTypes": [DOCKER_MANIFEST]}
+    assert len(ecr.batch_get_image(imageIds=[{"imageTag": "v1"}] * 3, **wanted)["failures"]) == 3
+    with refused("LimitExceededException") as error:
+        ecr.batch_get_image(imageIds=[{"imageTag": "v1"}] * 100, **wanted)
+    assert error.message == (
+        "The manifests to be converted are larger than 16 MiB. Ask for fewer items at a time.")
 
 
 @pytest.mark.parametrize("door", ["registry", "api"])

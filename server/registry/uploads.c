@@ -86,11 +86,36 @@ static enum http_step check_chunk(struct call *c)
 	return HTTP_GO;
 }
 
+/*
+ * Where the upload ends by its Content-Range. With a Content-Length the two were compared at the start; a
+ * body without one shows only as it comes whether it keeps to it: then UINT64_MAX promises nothing.
+ */
+static uint64_t promised_end(const struct call *c)
+{
+	uint64_t first, last;
+
+	if (!c->req->chunked ||
+	    !http_content_range(http_header_get(c->req, "content-range"), &first, &last))
+		return UINT64_MAX;
+	return last + 1;
+}
+
+static bool came_short(const struct call *c)
+{
+	uint64_t end = promised_end(c);
+
+	return end != UINT64_MAX && upload_size(c->state) != end;
+}
+
 static enum http_step append(struct http_request *req, struct slice piece)
 {
 	struct call *c = call_of(req);
-	enum error_code code = upload_append(c->state, piece);
+	uint64_t size = upload_size(c->state);
+	enum error_code code;
 
+	if (piece.len > promised_end(c) - size)
+		return refuse_chunk(c, size);
+	code = upload_append(c->state, piece);
 	if (code == ERR_NONE)
 		return HTTP_GO;
 	call_fail(c, code);
@@ -125,6 +150,8 @@ static enum http_step finish(struct http_request *req)
 	struct call *c = call_of(req);
 	struct upload_finish *job = arena_zalloc(c->arena, sizeof(*job));
 
+	if (came_short(c))
+		return refuse_chunk(c, upload_size(c->state));
 	if (!read_digest(c, &job->digest))
 		return refuse(c);
 	if (registry_quirk(c, QUIRK_CHUNK_MINIMUM) && upload_part_too_small(c->state)) {
@@ -246,8 +273,11 @@ static enum http_step keep(struct http_request *req)
 {
 	struct call *c = call_of(req);
 	uint64_t size = 0;
-	enum error_code code = upload_keep(c->state, &size);
+	enum error_code code;
 
+	if (came_short(c))
+		return refuse_chunk(c, upload_size(c->state));
+	code = upload_keep(c->state, &size);
 	c->state = NULL;
 	if (code != ERR_NONE) {
 		call_fail(c, code)->upload = c->reference;

@@ -123,6 +123,28 @@ def test_a_chunk_out_of_order(registry, repository, content_range):
     assert registry.get_blob(repository, digest_of(data)).content == data
 
 
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+@pytest.mark.parametrize("content_range, came", [("100-199", 100), ("100-298", 200), ("100-100", 1), ("100-150", 200)])
+@pytest.mark.parametrize("pieces", [1, 40])
+def test_a_chunk_of_unknown_length(registry, repository, method, content_range, came, pieces):
+    """Its Content-Range is held against what has come; 416 says how far that is, to go on from there."""
+    location, data = started(registry, repository), os.urandom(300)
+    registry.patch_upload(location, data[:100], 0)
+    sent = data[100:100 + came]
+    body = iter([sent[at:at + came // pieces + 1] for at in range(0, came, came // pieces + 1)])
+    path = location if method == "PATCH" else f"{location}?digest={digest_of(data[:100 + came])}"
+    response = registry.request(method, path, data=body, headers={"Content-Range": content_range})
+    promised = int(content_range.partition("-")[2]) + 1
+    if 100 + came == promised:
+        assert response.status_code == (202 if method == "PATCH" else 201)
+        return
+    assert refusal(response)[:2] == (416, "BLOB_UPLOAD_INVALID")
+    kept = status_of(registry, location)
+    assert response.headers["Range"] == f"0-{kept - 1}" and 100 <= kept <= min(promised, 100 + came)
+    assert registry.finish_upload(location, digest_of(data), data[kept:], kept).status_code == 201
+    assert registry.get_blob(repository, digest_of(data)).content == data
+
+
 def test_cancel(registry, repository):
     for size in (0, 1000, INLINE_MAX + 1):
         location, data = started(registry, repository), os.urandom(size)

@@ -10,6 +10,7 @@ from support.images import (
     DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, Blob, converted, digest_of, docker_image,
     docker_list, oci_artifact, oci_image, oci_index, random_layer)
 from support.refusals import refusal
+from support.waiting import wait_until
 
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 NOT_FOUND = (404, "MANIFEST_UNKNOWN", "Requested image not found")
@@ -193,11 +194,9 @@ def test_it_counts_as_a_pull(ecr, registry, repository, image, other, door):
         registry.get_manifest(repository, "v1", accept=[other])
     else:
         ecr.batch_get_image(repositoryName=repository, imageIds=[{"imageTag": "v1"}], acceptedMediaTypes=[other])
-    for _ in range(50):
-        detail = ecr.describe_images(repositoryName=repository)["imageDetails"][0]
-        if "lastRecordedPullTime" in detail:
-            break
-    assert "lastRecordedPullTime" in detail and detail["imageDigest"] == image.digest
+    detail, = wait_until(lambda: [
+        one for one in ecr.describe_images(repositoryName=repository)["imageDetails"] if "lastRecordedPullTime" in one])
+    assert detail["imageDigest"] == image.digest
 
 
 @pytest.mark.parametrize("layers, converts", [(1000, True), (27000, False)])

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from support.images import OCI_INDEX, OCI_MANIFEST, oci_artifact, oci_image, oci_index
+from support.waiting import wait_until
 
 REPOSITORY = "team/app"
 SBOM, SIGNATURE = "application/vnd.example.sbom+json", "application/vnd.example.signature"
@@ -128,10 +129,7 @@ def test_a_pull_is_remembered_a_look_is_not(registry):
     registry.tags(REPOSITORY)
     assert pulled() is None
     registry.pull_image(REPOSITORY, "v1")
-    for _ in range(100):
-        if pulled():
-            return
-    raise AssertionError("the pull was not recorded")
+    wait_until(pulled)
 
 
 def test_a_failed_put_with_tags_sets_none(registry):

@@ -8,6 +8,7 @@ from support.images import (
     DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Blob, Image, digest_of,
     oci_artifact, oci_image, oci_index, random_layer)
 from support.server import Server
+from support.waiting import wait_until
 
 REPOSITORY = "team/app"
 NOWHERE = "sha256:" + "0" * 64
@@ -201,10 +202,7 @@ def pulled(profile, digest):
 
 
 def wait_for_pull(profile, digest, than=None):
-    for _ in range(200):
-        if pulled(profile, digest) not in (None, than):
-            return pulled(profile, digest)
-    raise AssertionError("the pull was not recorded")
+    return wait_until(lambda: pulled(profile, digest) not in (None, than) and pulled(profile, digest))
 
 
 @pytest.mark.parametrize("by", ["tag", "digest"])

@@ -3,13 +3,13 @@
 import hashlib
 import os
 import re
-import time
 
 import pytest
 from support.fixtures import serve
 from support.images import digest_of, oci_image
 from support.refusals import ACCOUNT, refusal, upload_unknown
 from support.transfer import Transfer
+from support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -299,15 +299,6 @@ def test_the_repository_goes_while_a_body_comes(drydock, ecr, registry, reposito
 
 
 # -- bodies that do not end well --------------------------------------------------------------------------------------
-
-def wait_until(what, seconds=10):
-    """An upload is given back a moment after its client has gone."""
-    deadline = time.monotonic() + seconds
-    while not (result := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return result
-
 
 @pytest.mark.parametrize("framing", ["length", "chunks"])
 @pytest.mark.parametrize("size", [2000, 200_000])

@@ -42,51 +42,72 @@ struct slice base64url_encode(struct slice bytes, struct arena *a)
 	return encode(bytes, url_safe, false, a);
 }
 
-/* 0 to 63, or 64 for a character outside the alphabet whose last two are plus and slash. */
-static uint32_t value_of(char c, char plus, char slash)
+/* clang-format off */
+/* By character: one more than what it stands for, 0 outside the alphabet. */
+#define LETTERS_AND_DIGITS \
+	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, \
+	['H'] = 8, ['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, \
+	['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, \
+	['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, \
+	['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, \
+	['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42, \
+	['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49, \
+	['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, \
+	['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62
+/* clang-format on */
+
+static const uint8_t ordinary_values[256] = {LETTERS_AND_DIGITS, ['+'] = 63, ['/'] = 64};
+static const uint8_t url_safe_values[256] = {LETTERS_AND_DIGITS, ['-'] = 63, ['_'] = 64};
+
+/* The three bytes of four characters; false when one of them is foreign. */
+static bool walk_group(const uint8_t *text, const uint8_t *values, char *bytes)
 {
-	if (c >= 'A' && c <= 'Z')
-		return (uint32_t)(c - 'A');
-	if (c >= 'a' && c <= 'z')
-		return (uint32_t)(c - 'a') + 26;
-	if (c >= '0' && c <= '9')
-		return (uint32_t)(c - '0') + 52;
-	return c == plus ? 62 : c == slash ? 63 : 64;
+	uint32_t a = values[text[0]], b = values[text[1]], c = values[text[2]], d = values[text[3]];
+	uint32_t bits;
+
+	if (!a || !b || !c || !d)
+		return false;
+	bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+	if (bytes) {
+		bytes[0] = (char)(bits >> 16);
+		bytes[1] = (char)(bits >> 8 & 0xff);
+		bytes[2] = (char)(bits & 0xff);
+	}
+	return true;
 }
 
 /*
  * Decodes to bytes, or only looks when it is NULL; text carries no padding here. False for foreign
  * characters, an impossible length, and bits left over that are not zero.
  */
-static bool walk(struct slice text, char plus, char slash, char *bytes)
+static bool walk(struct slice text, const uint8_t *values, char *bytes)
 {
-	uint32_t bits = 0;
-	unsigned count = 0;
+	const uint8_t *at = (const uint8_t *)text.at;
+	size_t rest = text.len % 4;
+	uint8_t last[4] = {'A', 'A', 'A', 'A'};
+	char left[3];
 
-	if (text.len % 4 == 1)
+	if (rest == 1)
 		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		uint32_t value = value_of(text.at[i], plus, slash);
-
-		if (value > 63)
+	for (size_t i = 0; i < text.len / 4; i++, at += 4)
+		if (!walk_group(at, values, bytes ? bytes + i * 3 : NULL))
 			return false;
-		bits = bits << 6 | value;
-		count += 6;
-		if (count >= 8) {
-			count -= 8;
-			if (bytes)
-				*bytes++ = (char)(bits >> count & 0xff);
-		}
-	}
-	return (bits & ((1u << count) - 1)) == 0;
+	if (rest == 0)
+		return true;
+	memcpy(last, at, rest);
+	if (!walk_group(last, values, left) || left[rest - 1] != 0)
+		return false;
+	if (bytes)
+		memcpy(bytes + text.len / 4 * 3, left, rest - 1);
+	return true;
 }
 
-static struct slice decode(struct slice text, char plus, char slash, struct arena *a)
+static struct slice decode(struct slice text, const uint8_t *values, struct arena *a)
 {
 	size_t len = text.len / 4 * 3 + text.len % 4 * 3 / 4;
 	char *bytes = arena_alloc(a, len + 1);
 
-	if (!walk(text, plus, slash, bytes))
+	if (!walk(text, values, bytes))
 		return (struct slice){0};
 	bytes[len] = '\0';
 	return slice_of(bytes, len);
@@ -106,12 +127,12 @@ struct slice base64_decode(struct slice text, struct arena *a)
 {
 	if (!unpad(&text))
 		return (struct slice){0};
-	return decode(text, '+', '/', a);
+	return decode(text, ordinary_values, a);
 }
 
 bool base64_decoded_len(struct slice text, size_t *len)
 {
-	if (!unpad(&text) || !walk(text, '+', '/', NULL))
+	if (!unpad(&text) || !walk(text, ordinary_values, NULL))
 		return false;
 	*len = text.len / 4 * 3 + text.len % 4 * 3 / 4;
 	return true;
@@ -119,5 +140,5 @@ bool base64_decoded_len(struct slice text, size_t *len)
 
 struct slice base64url_decode(struct slice text, struct arena *a)
 {
-	return decode(text, '-', '_', a);
+	return decode(text, url_safe_values, a);
 }

@@ -43,18 +43,18 @@ static const struct http_handler *route(struct http_request *req)
 }
 
 /*
- * What the transport refuses by itself. A body that is too large is answered in the envelope of the API it
- * came by; a head that could not be read belongs to neither.
+ * What the transport refuses by itself. A body that is too large, or for which there is no room on the disk, is
+ * answered in the envelope of the API it came by; a head that could not be read belongs to neither.
  */
 static void refuse(struct http_request *req, int status, const char *reason)
 {
 	struct call *c = call_of(req);
 
-	if (status != 413 || !c) {
+	if ((status != 413 && status != 507) || !c) {
 		http_reply_text(req, status, reason);
 		return;
 	}
-	call_fail(c, ERR_BODY_TOO_LARGE);
+	call_fail(c, status == 413 ? ERR_BODY_TOO_LARGE : ERR_STORAGE_FULL);
 	if (slice_starts(req->path, slice_str("/v2/")))
 		registry_error(c);
 	else
@@ -178,6 +178,7 @@ static bool listen_and_serve(struct app *app, const struct config *config, struc
 	    .tls_port = config->tls_port,
 	    .threads = config->threads,
 	    .max_connections = config->max_connections,
+	    .body_folder = store_path(app->store),
 	    .user = app,
 	    .loop_start = loop_start,
 	    .loop_stop = loop_stop,

@@ -77,7 +77,7 @@ static const struct operation operations[] = {
 enum { OPERATION_COUNT = sizeof(operations) / sizeof(operations[0]) };
 
 /*
- * Bodies are held in memory, so each operation gets what it can need and no more. The longest texts of the
+ * A body becomes a tree in memory, so each operation gets what it can need and no more. The longest texts of the
  * model are policies of some tens of KiB; a manifest has 4 MiB, every byte of which may come escaped as
  * \u00xx; a part of a layer 20 MiB in base64, some of its slashes escaped.
  */
@@ -113,7 +113,10 @@ const cJSON *ecr_input(const struct call *c)
 
 static void release(struct call *c)
 {
-	cJSON_Delete(ecr_call_of(c)->input);
+	struct ecr_call *e = ecr_call_of(c);
+
+	cJSON_Delete(e->input);
+	e->input = NULL;
 }
 
 struct json_writer *ecr_begin(struct call *c)
@@ -126,12 +129,26 @@ struct json_writer *ecr_begin(struct call *c)
 	return &e->writer;
 }
 
+/*
+ * The answer has its own bytes. A client that is slow to take it does not keep us the tree of what it
+ * asked, which may be large; only what the log will name.
+ */
+static void forget_input(struct call *c)
+{
+	if (!ecr_call_of(c) || !ecr_input(c))
+		return; /* not our door's, or never read */
+	c->repository.name = arena_dup(c->arena, c->repository.name);
+	c->reference = arena_dup(c->arena, c->reference);
+	release(c);
+}
+
 static void send(struct call *c, int status, struct slice body)
 {
 	http_reply(c->req, status);
 	http_reply_header(c->req, "Content-Type", slice_str("application/x-amz-json-1.1"));
 	http_reply_header(c->req, "x-amzn-RequestId", slice_of(c->request_id, UUID_TEXT_LEN));
 	http_reply_body(c->req, body);
+	forget_input(c);
 }
 
 bool ecr_answer_full(const struct call *c)

@@ -37,6 +37,7 @@ static void reply_file_close(struct conn *c)
 static void request_reset(struct conn *c)
 {
 	reply_file_close(c);
+	spill_release(&c->spill);
 	arena_reset(&c->arena);
 	memset(&c->req, 0, sizeof(c->req));
 	c->req.loop = c->loop;
@@ -64,11 +65,19 @@ static void request_reset(struct conn *c)
 	deadline_in(c, options_of(c)->idle_ms);
 }
 
+/* The handler is done with the body: another's turn may come. */
+static void body_done(struct conn *c)
+{
+	spill_rest(&c->spill);
+	turn_give(&c->loop->server->turns, &c->turn);
+}
+
 static void account(struct conn *c)
 {
 	struct loop_counters *counters = &c->loop->counters;
 	struct http_request *req = &c->req;
 
+	body_done(c);
 	req->ended_us = loop_now(c->loop);
 	counter_add(&counters->requests, 1);
 	counter_add(&counters->refused, c->refused);
@@ -160,6 +169,7 @@ static bool take_step(struct conn *c, enum conn_state during, enum http_step ste
 		return true;
 	case HTTP_DONE:
 		c->live = false;
+		body_done(c);
 		return reply_begin(c);
 	}
 	abort();
@@ -332,16 +342,48 @@ static bool read_body(struct conn *c)
 		return conn_refuse(c, 413, "the request body is too large");
 	if (piece.len > 0 && handler->body)
 		step = handler->body(&c->req, piece);
-	else if (piece.len > 0)
-		receive_collect(c, piece);
+	else if (piece.len > 0 && !receive_collect(c, piece))
+		return conn_refuse(c, errno == ENOSPC || errno == EDQUOT ? 507 : 500,
+		    "the request body could not be kept");
 	return take_step(c, CONN_READ_BODY, step);
 }
 
 /* ---- CONN_END, CONN_WRITE, CONN_FILE, CONN_NEXT ---- */
 
+static void on_turn(struct http_task *task)
+{
+	struct conn *c = (struct conn *)((char *)task - offsetof(struct conn, turn.task));
+
+	loop_now(c->loop);
+	c->state = CONN_END;
+	if (c->gone)
+		conn_lost(c);
+	conn_run(c);
+}
+
+/* A large body is read when it is its turn: true once it is. */
+static bool turn_has_come(struct conn *c)
+{
+	if (c->turn.state == TURN_TAKEN)
+		return true;
+	c->turn = (struct turn){.bytes = c->spill.len, .loop = c->loop, .task.run = on_turn};
+	c->state = CONN_TURN;
+	c->deadline_us = INT64_MAX;
+	if (!turn_take(&c->loop->server->turns, &c->turn))
+		return false;
+	c->state = CONN_END;
+	return true;
+}
+
 static bool end(struct conn *c)
 {
 	receive_done(c);
+	if (c->spill.fd >= 0 && !turn_has_come(c))
+		return false;
+	if (c->spill.fd >= 0)
+		c->req.body = spill_map(&c->spill);
+	if (c->spill.fd >= 0 && !c->req.body.at)
+		return conn_refuse(c, 500, "the request body could not be read");
 	return take_step(c, CONN_END, c->req.handler->end(&c->req));
 }
 
@@ -424,6 +466,7 @@ static void conn_free(struct conn *c)
 	event_del(&c->write_event);
 	reply_file_close(c);
 	c->io->release(c);
+	spill_release(&c->spill);
 	close(c->fd);
 	if (c->in)
 		loop_buffer_give(loop, c->in);
@@ -485,6 +528,7 @@ static bool conn_advance(struct conn *c)
 	case CONN_READ_BODY:
 		return read_body(c);
 	case CONN_WAIT:
+	case CONN_TURN:
 		return false;
 	case CONN_END:
 		return end(c);
@@ -531,7 +575,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	c->readable = true;
 	c->turned = false;
 	/* A reset while the application works is a client gone; an end of stream is not yet. */
-	if (c->state == CONN_WAIT && recv(fd, &byte, 1, MSG_PEEK) < 0 && errno != EAGAIN)
+	if ((c->state == CONN_WAIT || c->state == CONN_TURN) && recv(fd, &byte, 1, MSG_PEEK) < 0 &&
+	    errno != EAGAIN)
 		c->gone = true;
 	conn_run(c);
 }
@@ -577,6 +622,7 @@ struct conn *conn_new(struct http_loop *loop, int fd, const struct sockaddr *rem
 	c->fd = fd;
 	c->overflow = overflow;
 	c->req.reply.file = -1;
+	spill_init(&c->spill);
 	memcpy(&c->remote, remote, remote_len < sizeof(c->remote) ? remote_len : sizeof(c->remote));
 	atomic_fetch_add_explicit(&loop->open, 1, memory_order_relaxed);
 	return c;
@@ -649,6 +695,7 @@ void conn_cut(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_WAIT:
+	case CONN_TURN:
 		c->gone = true;
 		shutdown(c->fd, SHUT_RDWR);
 		return;

@@ -10,6 +10,7 @@
 #include "server/http/io.h"
 #include "server/http/loop.h"
 #include "server/http/parse.h"
+#include "server/http/spill.h"
 
 #include <sys/socket.h>
 
@@ -22,7 +23,8 @@ enum conn_state {
 	CONN_START,     /* head known: route, limits, the handler's start */
 	CONN_CONTINUE,  /* 100 Continue is being sent */
 	CONN_READ_BODY,
-	CONN_WAIT,   /* the handler waits; the only state in which nothing can end the connection */
+	CONN_WAIT,   /* the handler waits; nothing can end the connection */
+	CONN_TURN,   /* a large body is complete: others are still read; like CONN_WAIT */
 	CONN_END,    /* body complete: the handler's end */
 	CONN_WRITE,  /* the reply's head and pieces */
 	CONN_FILE,   /* the reply's file */
@@ -65,6 +67,8 @@ struct conn {
 	struct arena arena;
 	char *collect; /* req->body being collected */
 	size_t collect_cap;
+	struct spill spill; /* or here, when it is large */
+	struct turn turn;
 
 	struct slice out;   /* the reply's head, or 100 Continue */
 	size_t out_sent;    /* of the piece that is being sent */
@@ -126,8 +130,11 @@ enum receive_result receive_body(struct conn *c);
 enum receive_result receive_nothing(struct conn *c);
 /* Parses unread bytes; the piece is valid until receive_body, receive_done or the request's end. */
 enum parse_result receive_parse(struct conn *c, struct slice *piece);
-/* Adds a piece to req->body; one that came whole with the head stays where it is. */
-void receive_collect(struct conn *c, struct slice piece);
+/*
+ * Adds a piece to req->body, or to c->spill once that is too large; one that came whole with the head stays
+ * where it is. False: errno says why the file could not be written.
+ */
+bool receive_collect(struct conn *c, struct slice piece);
 /* Gives the loop its buffer back if there is nothing unread in it. */
 void receive_done(struct conn *c);
 

@@ -61,7 +61,7 @@ typedef enum http_step http_step_fn(struct http_request *req);
  * are called in this order.
  *
  * A body longer than body_max is answered 413: before start when Content-Length says so, else as
- * soon as a chunked body passes it. With body == NULL body_max is memory: keep it small.
+ * soon as a chunked body passes it.
  */
 struct http_handler {
 	uint64_t body_max;
@@ -74,8 +74,9 @@ struct http_handler {
 	/*
 	 * One piece of the body, in order, never empty. `piece` is the callee's until it returns
 	 * or, when it returned HTTP_WAIT, until http_resume: another thread may hash or write it
-	 * meanwhile. NULL: the whole body is collected in the arena as req->body before end is
-	 * called.
+	 * meanwhile. NULL: the whole body is collected as req->body before end is called; up to
+	 * body_memory_bytes in memory, a larger one in a file, of which end is then called when it
+	 * is its turn (body_turn_bytes).
 	 */
 	enum http_step (*body)(struct http_request *req, struct slice piece);
 	/* The body is complete. Must lead to HTTP_DONE; HTTP_GO here is a programming error. */
@@ -235,6 +236,10 @@ struct http_options {
 	uint32_t linger_ms;       /* draining a refused body before closing [2 s] */
 	uint64_t linger_bytes;    /* and how much of it [64 MiB] */
 
+	const char *body_folder;    /* where larger bodies' files are; lives as long [P_tmpdir] */
+	uint64_t body_memory_bytes; /* longest collected body that is held in memory [64 KiB] */
+	uint64_t body_turn_bytes;   /* of larger ones that handlers have at once [64 MiB] */
+
 	void *user;
 	/*
 	 * On each loop's thread, before its first and after its last connection; may be NULL. A
@@ -249,7 +254,7 @@ struct http_options {
 	 */
 	const struct http_handler *(*route)(struct http_request *req);
 	/*
-	 * The transport's own refusals (400, 408, 413, 414, 417, 431, 500, 501, 503, 505): must
+	 * The transport's own refusals (400, 408, 413, 414, 417, 431, 500, 501, 503, 505, 507): must
 	 * fill the reply, in the application's envelope. `reason` is a short sentence. The head may
 	 * be unknown: method NONE, target absent. NULL: plain text.
 	 */
@@ -271,7 +276,8 @@ struct http_counters {
 
 /*
  * Binds and listens; accepts nothing yet (the kernel queues). NULL on failure, with a sentence that
- * names the address and the mend in why. The options are copied, the strings in them are not kept.
+ * names the address and the mend in why. The options are copied; of the strings in them body_folder is
+ * kept.
  */
 struct http_server *http_server_new(const struct http_options *options, char *why, size_t why_len);
 /* The ports that were bound; 0: there is no such listener. */

@@ -8,6 +8,7 @@
 
 #include "server/http/http.h"
 #include "server/http/listener.h"
+#include "server/http/turns.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -62,6 +63,7 @@ struct http_server {
 	struct listener plain, secure; /* on loop 0 */
 	unsigned thread_count;
 	struct http_loop *loops;
+	struct turns turns;
 
 	/* Start and stop: how many threads are there, guarded by the mutex. */
 	pthread_mutex_t mutex;

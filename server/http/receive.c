@@ -137,7 +137,27 @@ enum parse_result receive_parse(struct conn *c, struct slice *piece)
 	return result;
 }
 
-void receive_collect(struct conn *c, struct slice piece)
+/* Whether the body, as far as its length is known, may be held in memory. */
+static bool fits_memory(const struct conn *c, struct slice piece)
+{
+	const struct http_request *req = &c->req;
+	uint64_t len = req->chunked ? req->body.len + piece.len : (uint64_t)req->content_length;
+
+	return c->spill.fd < 0 && len <= options_of(c)->body_memory_bytes;
+}
+
+/* What was held in memory until now goes first. */
+static bool collect_in_file(struct conn *c, struct slice piece)
+{
+	const char *folder = options_of(c)->body_folder;
+	struct slice held = c->req.body;
+
+	c->req.body = (struct slice){0};
+	return (held.len == 0 || spill_write(&c->spill, folder, held)) &&
+	    spill_write(&c->spill, folder, piece);
+}
+
+static void collect_in_memory(struct conn *c, struct slice piece)
 {
 	struct http_request *req = &c->req;
 	size_t cap = (size_t)req->content_length;
@@ -158,6 +178,14 @@ void receive_collect(struct conn *c, struct slice piece)
 	}
 	memcpy(c->collect + req->body.len, piece.at, piece.len);
 	req->body = slice_of(c->collect, req->body.len + piece.len);
+}
+
+bool receive_collect(struct conn *c, struct slice piece)
+{
+	if (!fits_memory(c, piece))
+		return collect_in_file(c, piece);
+	collect_in_memory(c, piece);
+	return true;
 }
 
 enum receive_result receive_nothing(struct conn *c)

@@ -39,6 +39,9 @@ static void options_complete(struct http_options *o)
 	o->write_ms = o->write_ms ? o->write_ms : 60000;
 	o->linger_ms = o->linger_ms ? o->linger_ms : 2000;
 	o->linger_bytes = o->linger_bytes ? o->linger_bytes : 64u << 20;
+	o->body_folder = o->body_folder ? o->body_folder : P_tmpdir;
+	o->body_memory_bytes = o->body_memory_bytes ? o->body_memory_bytes : 64u << 10;
+	o->body_turn_bytes = o->body_turn_bytes ? o->body_turn_bytes : 64u << 20;
 }
 
 /* A quarter of the shortest time-out: so late a deadline may be noticed. */
@@ -89,6 +92,7 @@ struct http_server *http_server_new(const struct http_options *options, char *wh
 	server->tick_us = tick_us(&server->options);
 	listener_init(&server->plain, server, false);
 	listener_init(&server->secure, server, true);
+	turns_init(&server->turns, server->options.body_turn_bytes);
 	pthread_mutex_init(&server->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -198,6 +202,7 @@ void http_server_free(struct http_server *server)
 	for (unsigned i = 0; i < server->options.threads; i++)
 		loop_release(&server->loops[i]);
 	free(server->loops);
+	turns_release(&server->turns);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->mutex);
 	free(server);

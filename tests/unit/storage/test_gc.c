@@ -283,19 +283,25 @@ static void a_push_going_on_spares_its_repository(void **state)
 	assert_int_equal(upload_stat(f->reader, &f->key, id, &size), ERR_UPLOAD_UNKNOWN);
 }
 
+static void set_synced(struct fixture *f, int synced)
+{
+	sqlite3 *own = NULL;
+	const char *sql = arena_printf(&f->arena, "UPDATE blob SET synced = %d", synced);
+	assert_int_equal(sqlite3_open(fixture_path(f, "drydock.db"), &own), SQLITE_OK);
+	sqlite3_busy_timeout(own, 5000);
+	assert_int_equal(sqlite3_exec(own, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(own);
+}
+
 /* A blob that is not on disk yet is a job's still: dropped and made again, its flag would be the old one's. */
 static void what_is_being_flushed_stays(void **state)
 {
 	struct fixture *f = *state;
 	struct digest large = push_blob(f, noise(&f->arena, LARGE, 1));
 	reopen(f);
-	assert_int_equal(sqlite3_exec(f->store->writer.db.handle, "UPDATE blob SET synced = 0",
-			     NULL, NULL, NULL),
-	    SQLITE_OK);
+	set_synced(f, 0);
 	assert_int_equal(collect(f, 0).waiting_blobs, 1);
-	assert_int_equal(sqlite3_exec(f->store->writer.db.handle, "UPDATE blob SET synced = 1",
-			     NULL, NULL, NULL),
-	    SQLITE_OK);
+	set_synced(f, 1);
 	assert_true(file_there(f, &large));
 	assert_int_equal(collect(f, 0).blobs, 1);
 	assert_false(file_there(f, &large));

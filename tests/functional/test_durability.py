@@ -15,6 +15,7 @@ from support.binary import clean_environment, find_binary
 from support.images import digest_of, docker_image, oci_image, oci_index
 from support.refusals import refusal
 from support.transfer import Transfer
+from support.waiting import wait_until
 
 SMALL, LARGE = 1000, 300_000  # a blob that is a row, and one that is a file
 
@@ -213,12 +214,12 @@ def test_in_the_middle_of_everything(server, seed):
     threads = [threading.Thread(target=push, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
-    time.sleep(0.3 + 0.17 * seed)
+    wait_until(lambda: len(sure) > 10, seconds=60)
+    time.sleep(0.17 * seed)
     server.kill()
     for thread in threads:
         thread.join()
     server.start()
-    assert len(sure) > 10
 
     registry = server.registry(server.login)
     there = {tag for tags in tags_by_digest(server).values() for tag in tags}

@@ -84,22 +84,24 @@ void store_reset_submit(struct store *store, struct store_reset *reset)
 	store_submit(store, &reset->job);
 }
 
+/* What becomes due by it happens by the new clock, in the same transaction. */
 static void move_run(struct store_tx *tx, struct store_job *job)
 {
 	struct clock_move *move = (struct clock_move *)job;
-	int64_t real_ms = clock_now_ms(&tx->store->clock) - clock_offset_ms(&tx->store->clock);
+	struct clock *clock = &tx->store->clock;
+	clock_set_offset_ms(clock, move->offset_ms);
 	if (!meta_put(tx->db, META_CLOCK_OFFSET, &move->offset_ms, sizeof(move->offset_ms)))
 		tx_fail(tx, job);
 	else
-		archive_end_due(tx, job, real_ms + move->offset_ms);
+		archive_end_due(tx, job, clock_now_ms(clock));
 }
 
 static void move_settle(struct store *store, struct store_job *job)
 {
-	if (job->error.code != ERR_NONE)
-		return;
-	clock_set_offset_ms(&store->clock, ((struct clock_move *)job)->offset_ms);
-	schedule_tend(store);
+	if (job->error.code == ERR_NONE)
+		schedule_tend(store);
+	else
+		store_load_clock(store); /* it was not moved */
 }
 
 void clock_move_submit(struct store *store, struct clock_move *move)

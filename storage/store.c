@@ -120,14 +120,13 @@ static bool load_collection(struct store *store)
 	    (atomic_load(&store->sweep_due) || meta_put(db, META_OPEN, "1", 1));
 }
 
-static bool load_clock(struct store *store)
+void store_load_clock(struct store *store)
 {
 	int64_t offset_ms;
-	if (meta_get(&store->writer.db, META_CLOCK_OFFSET, &offset_ms, sizeof(offset_ms)) ==
+	if (meta_get(&store->writer.db, META_CLOCK_OFFSET, &offset_ms, sizeof(offset_ms)) !=
 	    sizeof(offset_ms))
-		clock_set_offset_ms(&store->clock, offset_ms);
-	lifecycle_load(store);
-	return true;
+		offset_ms = 0;
+	clock_set_offset_ms(&store->clock, offset_ms);
 }
 
 static bool open_connection(struct store *store, struct db *db, enum db_role role, struct err *err)
@@ -152,11 +151,14 @@ static bool start_threads(struct store *store, struct err *err)
 
 static bool open_all(struct store *store, struct err *err)
 {
-	return open_connection(store, &store->writer.db, DB_WRITER, err) &&
-	    schema_migrate(&store->writer.db, err) && load_token_key(store, err) &&
-	    open_connection(store, &store->checkpointer, DB_CHECKPOINTER, err) &&
-	    recover(store, err) && load_clock(store) && load_collection(store) &&
-	    start_threads(store, err);
+	if (!open_connection(store, &store->writer.db, DB_WRITER, err) ||
+	    !schema_migrate(&store->writer.db, err) || !load_token_key(store, err) ||
+	    !open_connection(store, &store->checkpointer, DB_CHECKPOINTER, err) ||
+	    !recover(store, err))
+		return false;
+	store_load_clock(store);
+	lifecycle_load(store);
+	return load_collection(store) && start_threads(store, err);
 }
 
 struct store *store_open(const struct store_options *options, struct err *err)

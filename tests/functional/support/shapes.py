@@ -21,6 +21,8 @@ FRONT_END_ERRORS = {
     "InvalidSignatureException", "ExpiredTokenException", "UnknownOperationException", "SerializationException",
     "AccessDeniedException", "ThrottlingException", "RequestEntityTooLargeException",
 }
+# What was answered in this session: (operation, name of the error).
+SEEN_ERRORS = set()
 _PYTHON_TYPES = {
     "structure": dict, "map": dict, "list": list, "string": str, "blob": str, "boolean": bool, "integer": int,
     "long": int, "double": (int, float), "timestamp": (int, float),
@@ -65,6 +67,7 @@ def check_error(operation, status, document):
         assert operation is None or name in MODEL["operations"][operation]["errors"], (
             f"{operation} does not declare {name}")
         assert status == (500 if shape.get("fault") else 400), f"{name} came with status {status}"
+        SEEN_ERRORS.add((operation, name))
         members = set(shape["members"])
     else:
         assert name in FRONT_END_ERRORS, f"{name!r} is an error of nobody's"

@@ -1,5 +1,7 @@
 #include "support.h"
 
+#include "protocol/json.h"
+
 #include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -233,6 +235,79 @@ struct digest put_ok(struct fixture *f, struct sample *sample)
 {
 	assert_int_equal(put(f, sample), ERR_NONE);
 	return sample->put.digest;
+}
+
+static void write_descriptor(struct json_writer *w, const struct descriptor *d, const char *type)
+{
+	char text[DIGEST_TEXT_MAX];
+
+	json_put_cstr(w, "mediaType", type);
+	json_put_str(w, "digest", digest_format(&d->digest, text));
+	json_put_num(w, "size", (int64_t)d->size);
+}
+
+static void write_descriptors(struct json_writer *w, const char *name, const struct descriptor *all,
+    size_t count, const char *type)
+{
+	json_put_array(w, name);
+	for (size_t i = 0; i < count; i++) {
+		json_object(w);
+		write_descriptor(w, &all[i], type);
+		json_object_end(w);
+	}
+	json_array_end(w);
+}
+
+struct sample *real(struct fixture *f, struct sample *sample)
+{
+	struct manifest *m = &sample->manifest;
+	struct json_writer w;
+	struct buf out;
+
+	buf_init(&out, &f->arena, SIZE_MAX, 1024);
+	json_begin(&w, &out);
+	json_object(&w);
+	json_put_num(&w, "schemaVersion", 2);
+	json_put_str(&w, "mediaType", m->media_type);
+	if (m->kind == MANIFEST_IMAGE) {
+		m->config.digest = push_blob(f, sample->put.manifest);
+		m->config.size = sample->put.manifest.len;
+		json_put_object(&w, "config");
+		write_descriptor(&w, &m->config, "application/vnd.oci.image.config.v1+json");
+		json_object_end(&w);
+		write_descriptors(&w, "layers", m->layers, m->layer_count,
+		    "application/vnd.oci.image.layer.v1.tar+gzip");
+	} else {
+		write_descriptors(&w, "manifests", m->children, m->child_count, MEDIA_OCI_MANIFEST);
+	}
+	json_object_end(&w);
+	sample->put.manifest = buf_slice(&out);
+	sample->put.digest = digest_of(sample->put.manifest);
+	return sample;
+}
+
+void clock_forward(struct fixture *f, int64_t ms)
+{
+	struct clock_move move = {.offset_ms = clock_offset_ms(store_clock(f->store)) + ms};
+
+	assert_int_equal(RUN(f, &move, clock_move_submit), ERR_NONE);
+}
+
+void put_document(struct fixture *f, enum document_kind kind, const char *name, const char *text)
+{
+	struct document_put put = {
+	    .key = {f->key.account, f->key.region, kind, slice_str(name)}, .text = slice_str(text)};
+
+	assert_int_equal(RUN(f, &put, document_put_submit), ERR_NONE);
+}
+
+struct image image_of(struct fixture *f, const struct digest *digest)
+{
+	struct image image;
+	struct image_id id = {.digest = *digest, .tag = {NULL, 0}};
+
+	assert_int_equal(image_find(f->reader, f->repository_id, &id, &f->arena, &image), ERR_NONE);
+	return image;
 }
 
 const char *tags_of(struct fixture *f, const struct digest *digest)

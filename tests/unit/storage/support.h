@@ -5,6 +5,7 @@
 #ifndef DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
 #define DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
 
+#include "storage/document.h"
 #include "storage/image.h"
 #include "storage/upload.h"
 
@@ -80,6 +81,15 @@ struct sample *index_sample(struct fixture *f, const char *text, struct sample *
 enum error_code put(struct fixture *f, struct sample *sample);
 /* put, which must work. */
 struct digest put_ok(struct fixture *f, struct sample *sample);
+
+/* Makes the manifest's bytes those of a real one, with a config of its own, and the digest theirs. */
+struct sample *real(struct fixture *f, struct sample *sample);
+/* Moves the store's clock forward. */
+void clock_forward(struct fixture *f, int64_t ms);
+/* Puts a document of the fixture's registry. */
+void put_document(struct fixture *f, enum document_kind kind, const char *name, const char *text);
+/* An image of the fixture's repository, which must be there. */
+struct image image_of(struct fixture *f, const struct digest *digest);
 
 /* The tags of an image, "a,b"; "(none)" when it is not there. In the arena. */
 const char *tags_of(struct fixture *f, const struct digest *digest);

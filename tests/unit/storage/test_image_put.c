@@ -16,12 +16,6 @@ static const char *text_of(struct fixture *f, const struct digest *digest)
 	return digest_format(digest, arena_alloc(&f->arena, DIGEST_TEXT_MAX)).at;
 }
 
-static void advance(struct fixture *f, int64_t ms)
-{
-	struct clock_move move = {.offset_ms = clock_offset_ms(store_clock(f->store)) + ms};
-	assert_int_equal(RUN(f, &move, clock_move_submit), ERR_NONE);
-}
-
 static void stores_what_it_was_given(void **state)
 {
 	struct fixture *f = *state;
@@ -118,7 +112,7 @@ static void the_same_again(void **state)
 	struct sample *s = image_sample(f, "one", "v1", NULL);
 	put_ok(f, s);
 	int64_t pushed_ms = find(f, &s->put.digest).pushed_ms;
-	advance(f, 5000);
+	clock_forward(f, 5000);
 	put_ok(f, s); /* docker's push again: no change */
 	assert_false(s->put.created);
 	s->put.refuse_same = true;
@@ -284,7 +278,7 @@ static void pulls_are_noted_once_a_day(void **state)
 			    manifest_read(f->reader, &f->key, &id, true, &f->arena, &m), ERR_NONE);
 			image_note_pull(f->store, &m);
 		}
-		advance(f, 0); /* a job behind the notes: they are committed when it is */
+		clock_forward(f, 0); /* a job behind the notes: they are committed when it is */
 		int64_t pulled_ms = find(f, &s->put.digest).pulled_ms;
 		assert_true(pulled_ms > 0);
 		if (day == 0)
@@ -293,7 +287,7 @@ static void pulls_are_noted_once_a_day(void **state)
 			assert_int_equal(pulled_ms, first); /* 23 hours on: not yet */
 		if (day == 2)
 			assert_true(pulled_ms >= first + 24 * 3600 * 1000LL);
-		advance(f, day == 0 ? 23 * 3600 * 1000LL : 2 * 3600 * 1000LL);
+		clock_forward(f, day == 0 ? 23 * 3600 * 1000LL : 2 * 3600 * 1000LL);
 	}
 }
 

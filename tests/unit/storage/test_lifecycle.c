@@ -38,7 +38,7 @@ static struct seen *look(struct fixture *f)
 	return seen;
 }
 
-static const struct lifecycle_image *image_of(const struct seen *seen, const struct sample *s)
+static const struct lifecycle_image *image_seen(const struct seen *seen, const struct sample *s)
 {
 	for (size_t i = 0; i < seen->image_count; i++) {
 		if (digest_eq(&seen->images[i].digest, &s->put.digest))
@@ -70,12 +70,12 @@ static void each_is_shown_once_with_its_facts(void **state)
 	put_ok(f, signature);
 	struct seen *seen = look(f);
 	assert_int_equal(seen->image_count, 4);
-	assert_int_equal(image_of(seen, one)->tags.len, 4);
-	assert_memory_equal(image_of(seen, one)->tags.at, "a\0b", 4);
-	assert_int_equal(image_of(seen, two)->tags.len, 0);
-	assert_int_equal(image_of(seen, two)->pushed_ms, two->put.pushed_ms);
-	assert_int_equal(image_of(seen, two)->subject.algorithm, DIGEST_NONE);
-	assert_true(digest_eq(&image_of(seen, signature)->subject, &one->put.digest));
+	assert_int_equal(image_seen(seen, one)->tags.len, 4);
+	assert_memory_equal(image_seen(seen, one)->tags.at, "a\0b", 4);
+	assert_int_equal(image_seen(seen, two)->tags.len, 0);
+	assert_int_equal(image_seen(seen, two)->pushed_ms, two->put.pushed_ms);
+	assert_int_equal(image_seen(seen, two)->subject.algorithm, DIGEST_NONE);
+	assert_true(digest_eq(&image_seen(seen, signature)->subject, &one->put.digest));
 	assert_int_equal(seen->child_count, 2);
 	for (size_t i = 0; i < 2; i++) {
 		assert_true(digest_eq(&seen->children[i][0], &index->put.digest));
@@ -98,16 +98,16 @@ static void status_and_times(void **state)
 	struct fixture *f = *state;
 	struct sample *one = image_sample(f, "one", "a", NULL);
 	put_ok(f, one);
-	assert_int_equal(image_of(look(f), one)->status, LIFECYCLE_ACTIVE);
+	assert_int_equal(image_seen(look(f), one)->status, LIFECYCLE_ACTIVE);
 	archive(f, one, false);
-	const struct lifecycle_image *image = image_of(look(f), one);
+	const struct lifecycle_image *image = image_seen(look(f), one);
 	assert_int_equal(image->status, LIFECYCLE_ARCHIVED);
 	assert_true(image->archived_ms >= image->pushed_ms);
 	assert_int_equal(image->activated_ms, 0);
 	archive(f, one, true);
-	assert_int_equal(image_of(look(f), one)->status, LIFECYCLE_ACTIVATING);
+	assert_int_equal(image_seen(look(f), one)->status, LIFECYCLE_ACTIVATING);
 	put_ok(f, one); /* a push brings it back at once */
-	image = image_of(look(f), one);
+	image = image_seen(look(f), one);
 	assert_int_equal(image->status, LIFECYCLE_ACTIVE);
 	assert_true(image->activated_ms >= image->archived_ms);
 	assert_int_equal(image->pulled_ms, 0);

@@ -129,6 +129,14 @@ struct json_writer *ecr_begin(struct call *c)
 	return &e->writer;
 }
 
+/* Why storage failed. */
+static struct slice log_cause(struct call *c)
+{
+	bool storage = c->error.code == ERR_STORAGE_FAILED || c->error.code == ERR_STORAGE_FULL;
+
+	return storage ? arena_dup(c->arena, c->error.detail) : (struct slice){0};
+}
+
 /*
  * The answer has its own bytes. A client that is slow to take it does not keep us the tree of what it
  * asked, which may be large; only what the log will name.
@@ -139,6 +147,7 @@ static void forget_input(struct call *c)
 		return; /* not our door's, or never read */
 	c->repository.name = arena_dup(c->arena, c->repository.name);
 	c->reference = arena_dup(c->arena, c->reference);
+	c->error = (struct error){.code = c->error.code, .detail = log_cause(c)};
 	release(c);
 }
 

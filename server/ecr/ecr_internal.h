@@ -99,6 +99,8 @@ void ecr_write_repository(
 /* Mode and filters into *r; false with c->error set when they do not go together. */
 bool ecr_read_mutability(
     struct call *c, struct slice mode, const cJSON *filters, struct repository *r);
+/* Whether it may be set or removed; false with c->error set. */
+bool ecr_check_tag(struct call *c, const struct resource_tag *tag);
 /* A list of {Key, Value}; false with c->error set. */
 bool ecr_read_tags(
     struct call *c, const cJSON *list, const struct resource_tag **out, size_t *out_count);

@@ -154,7 +154,7 @@ static void fail_tags(struct call *c, enum error_code code, struct slice detail)
 		call_fail_parameter(c, "resourceTags", NULL)->detail = detail;
 }
 
-static bool check_tag(struct call *c, const struct resource_tag *tag)
+bool ecr_check_tag(struct call *c, const struct resource_tag *tag)
 {
 	const char *fault = NULL;
 
@@ -185,7 +185,7 @@ bool ecr_read_tags(
 	cJSON_ArrayForEach(item, list) {
 		tags[i] =
 		    (struct resource_tag){json_string(item, "Key"), json_string(item, "Value")};
-		if (!check_tag(c, &tags[i++]))
+		if (!ecr_check_tag(c, &tags[i++]))
 			return false;
 	}
 	*out = tags;

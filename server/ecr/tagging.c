@@ -75,8 +75,13 @@ enum http_step op_untag_resource(struct call *c)
 		    arena_slicef(c->arena, "%d", RESOURCE_TAGS_MAX);
 		return ecr_error(c);
 	}
-	cJSON_ArrayForEach(key, keys)
-		drop[job->drop_count++] = slice_str(key->valuestring);
+	cJSON_ArrayForEach(key, keys) {
+		struct resource_tag tag = {slice_str(key->valuestring), slice_str("")};
+
+		if (!ecr_check_tag(c, &tag))
+			return ecr_error(c);
+		drop[job->drop_count++] = tag.key;
+	}
 	job->drop = drop;
 	return submit(c, job);
 }

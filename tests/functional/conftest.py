@@ -35,4 +35,26 @@ Beside the fixtures
 test_workflow.py is the example to read.
 """
 
+from pathlib import Path
+
+import pytest
 from support.fixtures import *  # noqa: F401,F403
+
+
+def pytest_collection_modifyitems(items):
+    """What looks back at the run comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def pytest_deselected(items):
+    items[0].config.drydock_deselected = True
+
+
+@pytest.fixture
+def whole_run(request):
+    """Skips a test that looks back at the run when that is only a part of tests/functional."""
+    config, folder = request.config, Path(__file__).parent
+    collected = {item.path for item in request.session.items}
+    part = getattr(config, "drydock_deselected", False) or any("::" in argument for argument in config.args)
+    if part or not collected.issuperset(folder.glob("test_*.py")):
+        pytest.skip("looks back at a whole run of tests/functional")

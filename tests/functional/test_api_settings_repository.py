@@ -148,6 +148,16 @@ def test_tags_of_nothing(ecr):
         assert error.message == not_found("no/such")
 
 
+@pytest.mark.parametrize(("key", "fault"), [
+    ("aws:mine", "Tag keys that start with aws: are reserved."),
+    ("", "Tag keys must have 1 to 128 characters."), ("k" * 129, "Tag keys must have 1 to 128 characters.")])
+def test_keys_that_no_tag_has(drydock, ecr, repository, key, fault):
+    ecr.tag_resource(resourceArn=arn(repository), tags=pairs(a="1"))
+    answer = call(drydock, "UntagResource", {"resourceArn": arn(repository), "tagKeys": ["a", key]})
+    assert (answer.code, answer.message) == ("InvalidTagParameterException", fault)
+    assert tags(ecr) == {"a": "1"}
+
+
 def too_many(most=50):
     return (
         f"The repository with name 'team/app' in the registry with id '{ACCOUNT}' cannot have more than {most} tags")

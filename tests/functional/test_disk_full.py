@@ -169,6 +169,26 @@ def test_an_upload_that_meets_a_full_disk(server, registry, size):
     assert registry.pull_image("app", "v1") == image.manifest
 
 
+@pytest.mark.parametrize("size", [1000, 5 << 20])
+def test_a_part_that_meets_a_full_disk(server, registry, size):
+    """Through the API: a large one finds no room for its request, a small one none for its bytes."""
+    ecr, data = server.ecr(), os.urandom(size)
+    upload = ecr.initiate_layer_upload(repositoryName="app")["uploadId"]
+    server.fill()
+    with refused("ServerException", status=500) as error:
+        for first in range(0, 200 * size, size):  # some find room in files that are there already
+            ecr.upload_layer_part(
+                repositoryName="app", uploadId=upload, partFirstByte=first, partLastByte=first + size - 1,
+                layerPartBlob=data)
+    assert error.message == TEXT
+    server.make_room()
+    upload = ecr.initiate_layer_upload(repositoryName="app")["uploadId"]
+    ecr.upload_layer_part(
+        repositoryName="app", uploadId=upload, partFirstByte=0, partLastByte=size - 1, layerPartBlob=data)
+    ecr.complete_layer_upload(repositoryName="app", uploadId=upload, layerDigests=[digest_of(data)])
+    all_is_well(server, registry)
+
+
 def test_deletion_on_a_full_disk(server, registry):
     """It either works or says why not; it never leaves a repository half deleted."""
     image = docker_image(layers=2, size=100_000)

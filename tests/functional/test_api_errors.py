@@ -1,4 +1,5 @@
-"""Every error that the model declares for an operation: some test has provoked it, or it is said here why nothing can.
+"""What the model declares of each operation: some test has seen it succeed, page, and refuse with each of its errors; or it is
+said here why nothing can.
 
 What was answered is noted by support.shapes as it comes; the last test of the run holds it against the model.
 """
@@ -10,7 +11,7 @@ from support.api import call
 from support.images import oci_image
 from support.refusals import ACCOUNT
 from support.server import Server
-from support.shapes import MODEL, SEEN_ERRORS
+from support.shapes import MODEL, SEEN_ERRORS, SEEN_PAGES, SEEN_SUCCESS
 from test_api_settings_model import NOT_YET
 
 OPERATIONS = sorted(set(MODEL["operations"]) - NOT_YET)
@@ -148,6 +149,23 @@ def test_operations_without_parameters():
 def test_what_never_happens_is_declared():
     for error, reason, operations in NEVER:
         assert reason and operations and operations <= declaring(error), error
+
+
+@pytest.mark.last
+def test_every_operation_succeeded(whole_run):
+    assert set(OPERATIONS) - SEEN_SUCCESS == set()
+
+
+# A scan never has findings.
+NEVER_PAGES = {"DescribeImageScanFindings"}
+
+
+@pytest.mark.last
+def test_every_list_had_pages(whole_run):
+    def members(operation):
+        return MODEL["shapes"].get(MODEL["operations"][operation].get("output"), {}).get("members", {})
+
+    assert {name for name in OPERATIONS if "nextToken" in members(name)} == SEEN_PAGES | NEVER_PAGES
 
 
 @pytest.mark.last

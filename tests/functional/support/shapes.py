@@ -21,8 +21,8 @@ FRONT_END_ERRORS = {
     "InvalidSignatureException", "ExpiredTokenException", "UnknownOperationException", "SerializationException",
     "AccessDeniedException", "ThrottlingException", "RequestEntityTooLargeException",
 }
-# What was answered in this session: (operation, name of the error).
-SEEN_ERRORS = set()
+# What was answered in this session: (operation, name of the error); operations that succeeded, and that had a next page.
+SEEN_ERRORS, SEEN_SUCCESS, SEEN_PAGES = set(), set(), set()
 _PYTHON_TYPES = {
     "structure": dict, "map": dict, "list": list, "string": str, "blob": str, "boolean": bool, "integer": int,
     "long": int, "double": (int, float), "timestamp": (int, float),
@@ -84,6 +84,9 @@ def check_answer(operation, status, headers, body):
     assert isinstance(document, dict), f"{operation}: {document!r}"
     if status == 200:
         check_value(MODEL["operations"][operation]["output"], document, operation)
+        SEEN_SUCCESS.add(operation)
+        if "nextToken" in document:
+            SEEN_PAGES.add(operation)
     else:
         check_error(operation, status, document)
     return document

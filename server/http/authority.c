@@ -154,7 +154,9 @@ static bool may_sign(const struct authority *a, NAME_CONSTRAINTS *constraints, c
 		return true;
 	snprintf(names, sizeof(names), "DNS:%s", name);
 	trial = authority_issue(a, a->key, names);
-	may = trial && NAME_CONSTRAINTS_check(trial, constraints) == X509_V_OK;
+	/* The flags are asked for as that has the certificate's names read, which the check goes by. */
+	may = trial && (X509_get_extension_flags(trial) & EXFLAG_INVALID) == 0 &&
+	    NAME_CONSTRAINTS_check(trial, constraints) == X509_V_OK;
 	X509_free(trial);
 	return may;
 }
@@ -192,7 +194,10 @@ static bool keep_pem(struct authority *a)
 
 	if (bio && PEM_write_bio_X509(bio, a->certificate)) {
 		len = BIO_get_mem_data(bio, &at);
-		a->pem = strndup(at, (size_t)len);
+		a->pem = calloc(1, (size_t)len + 1);
+		if (!a->pem)
+			abort();
+		memcpy(a->pem, at, (size_t)len);
 	}
 	BIO_free(bio);
 	return a->pem != NULL;

@@ -18,6 +18,7 @@ from support.api import TARGET_PREFIX, authorization
 from support.binary import SOURCE
 from support.server import Server
 from support.streams import Pattern, digest_of_stream
+from support.tls import OverTls
 from support.transfer import Transfer
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -38,9 +39,13 @@ class ReleaseServer(Server):
         return [str(release_binary()), *super().command()[1:]]
 
 
-@pytest.fixture
-def server(tmp_path):
-    server = ReleaseServer(folder=tmp_path, data=tmp_path / "data")
+class SecureReleaseServer(OverTls, ReleaseServer):
+    pass
+
+
+@pytest.fixture(params=[ReleaseServer, SecureReleaseServer], ids=["plain", "tls"])
+def server(tmp_path, request):
+    server = request.param(folder=tmp_path, data=tmp_path / "data")
     server.start()
     server.ecr().create_repository(repositoryName="app")
     yield server

@@ -13,12 +13,13 @@ REGION = "us-east-1"
 _session = boto3.Session()
 
 
-def client(service, url, *, access_key=ACCESS_KEY, secret_key=SECRET_KEY, region=REGION, validate=True, **config):
+def client(service, url, *, access_key=ACCESS_KEY, secret_key=SECRET_KEY, region=REGION, validate=True, verify=None,
+           **config):
     """A client that shows every answer as it is: one attempt, no environment. validate=False sends what a test asks
     for even where the SDK's own model would refuse it; an access key of twelve digits is an account."""
     return _session.client(
         service, endpoint_url=url, region_name=region, aws_access_key_id=access_key,
-        aws_secret_access_key=secret_key,
+        aws_secret_access_key=secret_key, verify=verify,
         config=Config(
             retries={"total_max_attempts": 1}, parameter_validation=validate, connect_timeout=10, read_timeout=60,
             proxies={}, **config))

@@ -34,8 +34,8 @@ def drydock(shared_server):
 def make_server(tmp_path):
     servers = []
 
-    def make(*options, start=True, **settings):
-        server = Server(*options, folder=tmp_path, **settings)
+    def make(*options, start=True, kind=Server, **settings):
+        server = kind(*options, folder=tmp_path, **settings)
         servers.append(server)
         return server.start() if start else server
 

@@ -14,11 +14,11 @@ class Registry:
     """`login` is a (user, password) pair or None. Methods named after requests return the `requests.Response`;
     push_...() and pull_...() do the whole conversation and fail when a step does not succeed."""
 
-    def __init__(self, url, login=None, timeout=60):
+    def __init__(self, url, login=None, timeout=60, verify=None):
         self.url, self.timeout = url, timeout
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.auth = login
+        self.session.auth, self.session.verify = login, verify
 
     def request(self, method, path, **arguments):
         """Any request; `path` is relative to /v2/, or an address that the server gave out."""

@@ -29,6 +29,8 @@ class Server:
     it keeps its data there, and restart() finds them again. `folder` receives what it writes to its standard error.
     """
 
+    ready, trust = READY, None  # its readiness line; the certificate that its clients trust
+
     def __init__(self, *options, folder, data=None, env=None):
         self.options = list(options)
         self.data = Path(data) if data else None
@@ -46,7 +48,10 @@ class Server:
 
     def command(self):
         where = ["--data", str(self.data)] if self.data else ["--ephemeral"]
-        return [str(find_binary()), "serve", "--listen", f"127.0.0.1:{self.port}", *where, *self.options]
+        return [str(find_binary()), "serve", *self.listening(), *where, *self.options]
+
+    def listening(self):
+        return ["--listen", f"127.0.0.1:{self.port}"]
 
     def start(self):
         """Starts it and waits for its readiness line. After a stop it comes back on the port it had."""
@@ -69,7 +74,7 @@ class Server:
         with process.stdout:
             for line in process.stdout:
                 self.output.append(line)
-                match = READY.match(line.rstrip("\n"))
+                match = self.ready.match(line.rstrip("\n"))
                 if match and not ready.is_set():
                     self.url, self.port = match[1], int(match[2])
                     ready.set()
@@ -163,7 +168,8 @@ class Server:
     def admin(self, method, path, body=None):
         """A request to /_drydock/...; fails unless it succeeds, and returns what the JSON answer holds."""
         data = None if body is None else json.dumps(body)
-        response = self._anonymous.request(method, f"{self.url}/_drydock/{path}", data=data, timeout=30)
+        response = self._anonymous.request(
+            method, f"{self.url}/_drydock/{path}", data=data, timeout=30, verify=self.trust)
         assert response.ok, f"{method} /_drydock/{path}: {response.status_code} {response.text}"
         return response.json() if response.content else None
 
@@ -184,10 +190,10 @@ class Server:
 
     def ecr(self, **settings):
         """A boto3 client of its ECR API; the settings are those of aws.client()."""
-        return aws.client("ecr", self.url, **settings)
+        return aws.client("ecr", self.url, verify=self.trust, **settings)
 
     def sts(self, **settings):
-        return aws.client("sts", self.url, **settings)
+        return aws.client("sts", self.url, verify=self.trust, **settings)
 
     def token(self, **settings):
         """(user, password) out of GetAuthorizationToken."""
@@ -195,7 +201,7 @@ class Server:
 
     def registry(self, login="token"):
         """A registry client: logged in, or with login=(user, password), or with login=None anonymous."""
-        return Registry(self.url, self.token() if login == "token" else login)
+        return Registry(self.url, self.token() if login == "token" else login, verify=self.trust)
 
     def connect(self, timeout=30):
         """A plain HTTP/1.1 connection for tests of the wire."""

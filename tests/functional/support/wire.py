@@ -20,12 +20,15 @@ class Response:
 
 
 class Wire:
-    """One connection. send() raw bytes or request(), then read_response() once per answer."""
+    """One connection. send() raw bytes or request(), then read_response() once per answer. With an ssl.SSLContext it is
+    one over TLS, for `name` or the host."""
 
-    def __init__(self, host, port, timeout=30):
+    def __init__(self, host, port, timeout=30, context=None, name=None):
         self.host = f"{host}:{port}"
         self.socket = socket.create_connection((host, port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_hostname=name or host)
         self._buffer = b""
 
     def send(self, data):

@@ -138,22 +138,27 @@ static void put_facts(
 
 /* ---- the decision ---- */
 
+/* Of a request whose principal and policies are known. */
+static void decide(struct call *c, const struct access *access, struct authorize_request *request,
+    struct authorize_decision *out)
+{
+	request->action = arena_slicef(c->arena, "ecr:%s", access->operation);
+	request->resource = resource_of(c, access->repository);
+	request->resource_account = c->account;
+	put_facts(c, access, request);
+	authorize(request, c->arena, out);
+}
+
 bool access_allow(struct call *c, const struct access *access)
 {
-	struct authorize_request request = {
-	    .principal = c->who,
-	    .resource_account = c->account,
-	};
+	struct authorize_request request = {.principal = c->who};
 	struct authorize_decision decision;
 
 	if (!c->who)
 		return true;
-	request.action = arena_slicef(c->arena, "ecr:%s", access->operation);
-	request.resource = resource_of(c, access->repository);
 	if (!find_policies(c, access, &request))
 		return false;
-	put_facts(c, access, &request);
-	authorize(&request, c->arena, &decision);
+	decide(c, access, &request, &decision);
 	if (!decision.allowed)
 		call_fail(c, ERR_ACCESS_DENIED)->detail =
 		    authorize_sentence(&request, &decision, c->arena);
@@ -174,6 +179,26 @@ bool access_would_allow(struct call *c, const char *operation, struct slice repo
 
 	c->error = kept;
 	return allowed;
+}
+
+bool access_try_policy(struct call *c, const char *operation, struct slice repository,
+    const struct policy_document *policy, bool *allowed)
+{
+	struct access access = {.operation = operation, .repository = repository};
+	struct authorize_request request = {.principal = c->who, .repository_policy = policy};
+	struct authorize_decision decision;
+	struct principal root;
+
+	*allowed = true;
+	if (!c->who && !principal_of_arn(c->principal, c->arena, &root))
+		return true;
+	if (!c->who)
+		request.principal = &root;
+	if (!find_policy(c, DOCUMENT_REGISTRY_POLICY, slice_str(""), &request.registry_policy))
+		return false;
+	decide(c, &access, &request, &decision);
+	*allowed = decision.allowed;
+	return true;
 }
 
 /* Exclusions name users and roles; a session's pulls are its role's. Without iam nobody is one. */

@@ -10,6 +10,8 @@
 
 #include "server/call.h"
 
+struct policy_document;
+
 struct access {
 	const char *operation; /* "PutImage": the action is ecr:PutImage */
 	struct slice
@@ -25,6 +27,13 @@ bool access_allow(struct call *c, const struct access *access);
 bool access_allow_on(struct call *c, const char *operation, struct slice repository);
 /* The same without an error. */
 bool access_would_allow(struct call *c, const char *operation, struct slice repository);
+
+/*
+ * Would the caller be allowed, were this the repository's policy? Asked in all modes of access: where nobody is known
+ * to be more, the caller is the account's root. False with c->error set when the registry's cannot be read.
+ */
+bool access_try_policy(struct call *c, const char *operation, struct slice repository,
+    const struct policy_document *policy, bool *allowed);
 
 /* True when the caller's pulls are to be noted (RegisterPullTimeUpdateExclusion). */
 bool access_pull_counts(struct call *c);

@@ -1,8 +1,8 @@
 /* Repository and registry policies (ecr-behaviour 2.5, 7). */
 #include "server/ecr/ecr_internal.h"
 
-#include "protocol/authorize.h"
-#include "server/policy_keys.h"
+#include "protocol/policy_document.h"
+#include "server/access.h"
 
 bool ecr_check_policy(struct call *c, struct slice text, struct policy_document *out,
     const char *member, const char *constraint)
@@ -50,47 +50,18 @@ static enum http_step get_policy(struct call *c, enum document_kind kind, struct
 
 /* ---- of a repository ---- */
 
-/* The registry's policy as it is kept; NULL: it has none. */
-static const struct policy_document *registry_policy(struct call *c)
-{
-	struct document_key key = {c->account, c->region, DOCUMENT_REGISTRY_POLICY, slice_str("")};
-	struct policy_document *policy = arena_zalloc(c->arena, sizeof(*policy));
-	struct document found;
-	const char *why;
-
-	if (document_get(c->reader, &key, c->arena, &found) != ERR_NONE ||
-	    !policy_document_parse(found.text, POLICY_OF_REPOSITORY, c->arena, policy, &why))
-		return NULL;
-	return policy;
-}
-
 /* A policy that keeps its own caller from setting another is refused, unless forced. */
 static bool check_lock_out(struct call *c, const struct policy_document *policy)
 {
-	struct authorize_decision decision;
-	struct policy_keys keys;
-	struct principal who;
-	struct authorize_request request = {
-	    .principal = &who,
-	    .action = slice_str("ecr:SetRepositoryPolicy"),
-	    .resource = ecr_repository_arn(c, c->repository.name),
-	    .resource_account = c->account,
-	    .repository_policy = policy,
-	    .registry_policy = registry_policy(c),
-	};
+	bool allowed;
 
-	if (json_bool(ecr_input(c), "force", false) ||
-	    !principal_of_arn(c->principal, c->arena, &who))
+	if (json_bool(ecr_input(c), "force", false))
 		return true;
-	if (c->who)
-		who = *c->who;
-	policy_keys_init(&keys, c, 0);
-	request.keys = keys.at;
-	request.key_count = keys.count;
-	authorize(&request, c->arena, &decision);
-	if (!decision.allowed)
+	if (!access_try_policy(c, "SetRepositoryPolicy", c->repository.name, policy, &allowed))
+		return false;
+	if (!allowed)
 		call_fail_parameter(c, "PolicyText", "Invalid repository policy provided");
-	return decision.allowed;
+	return allowed;
 }
 
 enum http_step op_set_repository_policy(struct call *c)

@@ -324,6 +324,27 @@ def test_a_policy_that_locks_its_caller_out(drydock, admin):
         admin.get_repository_policy(repositoryName=REPOSITORY)
 
 
+def test_a_policy_that_takes_ones_own_permission_away(drydock, admin):
+    stranger = client(drydock, "stranger")
+
+    def policy(*actions):
+        return json.dumps({"Statement": {
+            "Effect": "Allow", "Principal": {"AWS": user("stranger")}, "Action": list(actions),
+            "Condition": {"StringEquals": {"aws:ResourceTag/owner": "stranger"}}}})
+
+    admin.tag_resource(resourceArn=ARN, tags=[{"Key": "owner", "Value": "stranger"}])
+    admin.set_repository_policy(repositoryName=REPOSITORY, policyText=policy("ecr:SetRepositoryPolicy"))
+    with refused("InvalidParameterException") as error:
+        stranger.set_repository_policy(repositoryName=REPOSITORY, policyText=policy("ecr:GetRepositoryPolicy"))
+    assert "Invalid repository policy provided" in error.message
+    stranger.set_repository_policy(repositoryName=REPOSITORY, policyText=policy("ecr:*RepositoryPolicy"))
+    stranger.set_repository_policy(
+        repositoryName=REPOSITORY, policyText=policy("ecr:GetRepositoryPolicy"), force=True)
+    assert "ecr:GetRepositoryPolicy" in stranger.get_repository_policy(repositoryName=REPOSITORY)["policyText"]
+    with refused("AccessDeniedException"):
+        stranger.set_repository_policy(repositoryName=REPOSITORY, policyText=policy("ecr:*"))
+
+
 # -- mounts, creation on push, pull times, referrers ----------------------------------------------------------------------
 
 def test_a_mount_needs_the_source(drydock, admin, doors):

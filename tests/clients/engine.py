@@ -127,12 +127,13 @@ class Engine:
         assert result.returncode != 0, f"docker {' '.join(arguments)} succeeded:\n{result.stdout}"
         return result.stderr
 
-    def login(self, server):
-        """The documented way to log in, as one shell pipeline of the AWS command line and docker."""
+    def login(self, server, **keys):
+        """The documented way to log in, as one shell pipeline of the AWS command line and docker; keys: AWS_... of who
+        logs in."""
         pipeline = (
             f"set -o pipefail; {python_tool('aws')} ecr get-login-password --endpoint-url {server.url} |"
             f" {self.client} login --username AWS --password-stdin {server.host}")
-        result = run(["bash", "-c", pipeline], self.env)
+        result = run(["bash", "-c", pipeline], self.env | keys)
         assert "Login Succeeded" in result.stdout
 
     def push(self, reference):

@@ -13,8 +13,8 @@ from support.images import oci_image
 
 
 @pytest.fixture
-def shell(engine, drydock, tmp_path):
-    """Runs a block of README.md in bash, in the folder of an application; any failure in it fails."""
+def shell_of(engine, tmp_path):
+    """Of a server: runs a block of README.md in bash, in the folder of an application; any failure in it fails."""
     tools = tmp_path / "bin"
     tools.mkdir()
     (tools / "aws").symlink_to(python_tool("aws"))
@@ -24,11 +24,18 @@ def shell(engine, drydock, tmp_path):
     (application.folder / "version").write_text("one")
     environment = engine.env | {"PATH": f"{tools}:{engine.env['PATH']}", "HOME": str(tmp_path)}
 
-    def execute(block):
-        script = "set -euo pipefail\n" + block.replace(PRINTED_ADDRESS, drydock.host)
-        return run(["bash", "-c", script], environment, cwd=application.folder).stdout
+    def make(server):
+        def execute(block):
+            script = "set -euo pipefail\n" + block.replace(PRINTED_ADDRESS, server.host)
+            return run(["bash", "-c", script], environment, cwd=application.folder).stdout
+        return execute
 
-    return execute
+    return make
+
+
+@pytest.fixture
+def shell(drydock, shell_of):
+    return shell_of(drydock)
 
 
 def test_the_ecr_workflow(shell, ecr):
@@ -46,6 +53,20 @@ def test_from_python(drydock):
         [sys.executable, "-c", program.replace(PRINTED_ADDRESS, drydock.host)], check=True, capture_output=True,
         text=True, timeout=60)
     assert said.stdout == f"{drydock.host}/team/app\n"
+
+
+def test_users_roles_and_policies(engine, make_server, shell_of):
+    """The server is started with what the section's first block says."""
+    serve, make, play = blocks("Users, roles and policies")
+    verb = "drydock serve "
+    assert serve.startswith(verb)
+    shell = shell_of(make_server(*serve[len(verb):].replace("testdata/", f"{SOURCE}/testdata/").split()))
+    said = shell(make)
+    assert '"registryId": "503561414328"' in said and "Login Succeeded" in said and "digest: sha256:" in said
+    engine.forget_images()
+    said = shell(play)
+    assert '"arn:aws:sts::503561414328:assumed-role/app-instance/try-it"' in said
+    assert "Downloaded newer image" in said and said.endswith("refused, as on AWS\n")
 
 
 def test_thirty_days_later(shell):

@@ -94,24 +94,28 @@ bool ecr_host_parse(struct slice host, struct ecr_host *out)
 }
 
 /* sts and sts-fips, with a region behind them */
-static bool parse_sts(struct slice name)
+static bool parse_sts(struct slice name, struct slice *region)
 {
-	struct slice region = name;
-
-	return (cut_prefix(&region, "sts.") || cut_prefix(&region, "sts-fips.")) &&
-	    region_valid(region);
+	if ((!cut_prefix(&name, "sts.") && !cut_prefix(&name, "sts-fips.")) || !region_valid(name))
+		return false;
+	*region = name;
+	return true;
 }
 
-static bool is_sts(struct slice name)
+bool sts_host_parse(struct slice host, struct slice *region)
 {
 	static const char *const suffixes[] = {
 	    ".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".localhost"};
 
-	if (slice_is(name, "sts.amazonaws.com"))
+	if (!cut_port(&host))
+		return false;
+	if (slice_eq_nocase(host, slice_str("sts.amazonaws.com"))) {
+		*region = slice_str("us-east-1");
 		return true;
+	}
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		struct slice head = name;
-		if (cut_suffix(&head, suffixes[i]) && parse_sts(head))
+		struct slice head = host;
+		if (cut_suffix(&head, suffixes[i]) && parse_sts(head, region))
 			return true;
 	}
 	return false;
@@ -120,9 +124,10 @@ static bool is_sts(struct slice name)
 bool aws_host_served(struct slice name)
 {
 	struct ecr_host host;
+	struct slice region;
 
 	for (size_t i = 0; i < name.len; i++)
 		if (name.at[i] == ':' || (name.at[i] >= 'A' && name.at[i] <= 'Z'))
 			return false;
-	return ecr_host_parse(name, &host) || is_sts(name);
+	return ecr_host_parse(name, &host) || sts_host_parse(name, &region);
 }

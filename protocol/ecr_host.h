@@ -21,9 +21,14 @@ struct ecr_host {
 bool ecr_host_parse(struct slice host, struct ecr_host *out);
 
 /*
+ * The same for STS's: sts.amazonaws.com, which is in us-east-1, sts.{region}.amazonaws.com and its FIPS,
+ * Chinese, dual-stack and .localhost forms. region is filled only for these.
+ */
+bool sts_host_parse(struct slice host, struct slice *region);
+
+/*
  * Whether name, in lower case and without a port, is one that AWS's clients reach Drydock's services
- * by: a name of ECR's, or one of STS's (sts.amazonaws.com, sts.{region}.amazonaws.com and its FIPS,
- * Chinese and .localhost forms), which scripts ask for their account.
+ * by: a name of ECR's, or one of STS's, which scripts ask for their account.
  */
 bool aws_host_served(struct slice name);
 

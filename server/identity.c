@@ -85,26 +85,16 @@ bool identify_registry(struct call *c)
 
 /* ---- the API ---- */
 
-static struct slice sts_host_region(struct call *c)
-{
-	struct slice host = c->req->host, head = slice_cut(&host, '.');
-
-	if (!slice_eq_nocase(head, slice_str("sts")) &&
-	    !slice_eq_nocase(head, slice_str("sts-fips")))
-		return (struct slice){0};
-	head = slice_cut(&host, '.');
-	return slice_eq_nocase(head, slice_str("amazonaws")) ? slice_str("us-east-1") : head;
-}
-
 bool identify_sts(struct call *c)
 {
-	struct slice form = http_header_get(c->req, "content-type"), why;
+	struct slice form = http_header_get(c->req, "content-type"), region, why;
 	struct sigv4_request request = signature_request(c);
 	struct sigv4_credential credential;
 
 	if (http_header_get(c->req, "x-amz-target").at)
 		return false;
-	if (sts_host_region(c).at || query_get(c->req->query, "Action", c->arena).at)
+	if (sts_host_parse(c->req->host, &region) ||
+	    query_get(c->req->query, "Action", c->arena).at)
 		return true;
 	if (sigv4_find(&request, c->arena, &credential, &why) >= SIGV4_HEADER)
 		return slice_is(credential.service, "sts");
@@ -135,13 +125,15 @@ static bool read_scope(struct call *c)
 
 bool identify_api(struct call *c, const char *service)
 {
-	struct slice region = sts_host_region(c);
+	struct slice region = {0};
 
 	use_defaults(c);
 	if (c->app->config->auth != AUTH_IAM)
 		return read_scope(c);
 	if (use_host(c))
 		region = c->region;
+	else
+		sts_host_parse(c->req->host, &region);
 	if (!signature_read(c, service, region))
 		return false;
 	use_host(c);

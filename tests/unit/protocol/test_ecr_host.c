@@ -90,12 +90,42 @@ static void served(void **state)
 	assert_false(aws_host_served(slice_str(NULL)));
 }
 
+static void sts_names(void **state)
+{
+	static const struct {
+		const char *host, *region;
+	} cases[] = {
+	    {"sts.amazonaws.com", "us-east-1"},
+	    {"STS.AmazonAWS.com:443", "us-east-1"},
+	    {"sts.eu-west-1.amazonaws.com", "eu-west-1"},
+	    {"sts-fips.us-east-2.amazonaws.com:8443", "us-east-2"},
+	    {"sts.cn-north-1.amazonaws.com.cn", "cn-north-1"},
+	    {"sts.eu-west-1.localhost:5001", "eu-west-1"},
+	    {"sts.amazonaws.com.example", NULL},
+	    {"sts..amazonaws.com", NULL},
+	    {"xsts.eu-west-1.amazonaws.com", NULL},
+	    {"api.ecr.eu-west-1.amazonaws.com", NULL},
+	    {"sts.eu-west-1.amazonaws.com:x", NULL},
+	    {"localhost", NULL},
+	    {"", NULL},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct slice region = {0};
+
+		assert_int_equal(
+		    sts_host_parse(exact(*state, cases[i].host), &region), cases[i].region != NULL);
+		assert_slice(region, cases[i].region);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    arena_test(names),
 	    arena_test(others),
 	    arena_test(served),
+	    arena_test(sts_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

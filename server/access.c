@@ -1,6 +1,7 @@
 #include "server/access.h"
 
 #include "protocol/authorize.h"
+#include "server/policy_cache.h"
 #include "server/policy_keys.h"
 #include "storage/document.h"
 #include "storage/settings.h"
@@ -15,7 +16,9 @@ static bool find_policy(
     struct call *c, enum document_kind kind, struct slice name, const struct policy_document **out)
 {
 	struct document_key key = {c->account, c->region, kind, name};
-	struct policy_document *policy = arena_zalloc(c->arena, sizeof(*policy));
+	enum policy_place place =
+	    kind == DOCUMENT_REGISTRY_POLICY ? POLICY_PLACE_REGISTRY : POLICY_PLACE_REPOSITORY;
+	struct app_loop *loop = http_loop_user(c->req->loop);
 	struct document found;
 	const char *why;
 
@@ -31,8 +34,8 @@ static bool find_policy(
 		call_fail(c, ERR_STORAGE_FAILED)->detail = slice_str(store_reader_cause(c->reader));
 		return false;
 	}
-	*out = policy;
-	if (policy_document_parse(found.text, POLICY_OF_REPOSITORY, c->arena, policy, &why))
+	*out = policy_cache_get(loop->policies, place, found.text, &why);
+	if (*out)
 		return true;
 	call_fail(c, ERR_STORAGE_FAILED)->detail =
 	    arena_slicef(c->arena, "a policy that was kept is none: %s", why);

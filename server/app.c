@@ -8,6 +8,7 @@
 #include "server/http/authority.h"
 #include "server/http/tls.h"
 #include "server/log.h"
+#include "server/policy_cache.h"
 #include "server/registry/registry.h"
 
 #include <stdio.h>
@@ -109,6 +110,7 @@ static void *loop_start(struct http_loop *loop)
 	if (!state)
 		abort();
 	state->app = app;
+	state->policies = policy_cache_new();
 	state->reader = store_reader_open(app->store, &err);
 	if (!state->reader) {
 		log_say(LOG_LEVEL_ERROR, "%s", err.text);
@@ -124,6 +126,7 @@ static void loop_stop(struct http_loop *loop, void *user)
 	struct app_loop *state = user;
 
 	(void)loop;
+	policy_cache_free(state->policies);
 	store_reader_close(state->reader);
 	free(state);
 }

@@ -14,6 +14,7 @@
 #include "storage/store.h"
 
 struct iam_config;
+struct policy_cache;
 
 struct app {
 	const struct config *config;
@@ -32,6 +33,7 @@ struct app {
 struct app_loop {
 	struct app *app;
 	struct store_reader *reader;
+	struct policy_cache *policies;
 	uint64_t random; /* state of the request ids' generator */
 };
 

@@ -244,6 +244,32 @@ def test_a_repository_policy_allows(drydock, admin):
         ecr.list_images(repositoryName=REPOSITORY)
 
 
+def test_policies_of_many_repositories(drydock, admin):
+    """More than are kept parsed, each asked again and again, and changed in between."""
+    ecr = client(drydock, "stranger")
+    names = [f"many/{number}" for number in range(80)]
+    for name in names:
+        admin.create_repository(repositoryName=name)
+
+    def put(name, effect):
+        admin.set_repository_policy(repositoryName=name, policyText=json.dumps({"Statement": {
+            "Sid": name.replace("/", ""), "Effect": effect, "Principal": {"AWS": STRANGER}, "Action": "ecr:ListImages"}}))
+
+    def allowed(name):
+        try:
+            ecr.list_images(repositoryName=name)
+        except ecr.exceptions.ClientError as error:
+            assert error.response["Error"]["Code"] == "AccessDeniedException"
+            return False
+        return True
+
+    for turn in range(2):
+        for number, name in enumerate(names):
+            put(name, "Allow" if (number + turn) % 2 else "Deny")
+        for _ in range(2):
+            assert [allowed(name) for name in names] == [bool((number + turn) % 2) for number in range(len(names))]
+
+
 def test_an_explicit_deny_wins(drydock, admin, doors):
     doors("pipeline")
     admin.set_repository_policy(repositoryName=REPOSITORY, policyText=json.dumps({"Statement": {

@@ -1,8 +1,9 @@
 /*
  * Three steps. While images are added, each is held against each rule, and only bits are kept. Then
- * what they are to each other is made out: images are sorted by digest, so that names become places
- * (no hash table: digests that others choose cannot slow it down), and names, subjects become edges
- * of a graph, sorted by where they start. Last, decisions spread along the edges.
+ * what they are to each other is made out: images are sorted by digest, so that digests become places
+ * (no hash table: digests that others choose cannot slow it down), and what names what, and what
+ * refers to what, become edges of a graph, sorted by where they start. Last, decisions spread along the
+ * edges.
  *
  * An image goes once all that it waits for has gone, so what waits in a circle never does, and the
  * work is bounded by the edges.
@@ -11,6 +12,7 @@
 
 #include "protocol/lifecycle_rule.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { NO_NODE = UINT32_MAX, ROOM_AT_FIRST = 64 };
@@ -31,9 +33,11 @@ struct node {
 	uint32_t unexpired; /* do not go and are not expired */
 	uint32_t unsettled; /* do not go and are not archived */
 	uint8_t status, action, rule;
-	bool wanted; /* action and rule are known: a rule's action applies, or the subject's does */
-	bool goes;
+	bool wanted : 1; /* action and rule are known: a rule's action applies, or its subject's */
+	bool goes : 1;
 };
+
+static_assert(sizeof(struct node) <= 64, "struct node fits a cache line");
 
 /* From an index to what it names, from a subject to what refers to it. */
 struct edge {

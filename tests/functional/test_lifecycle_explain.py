@@ -217,7 +217,7 @@ def picture(folder):
 @pytest.fixture
 def stocked(make_server, tmp_path):
     """A server on tmp_path/data, twenty days after a push; with what was pushed."""
-    server = make_server(data=tmp_path / "data")
+    server = make_server("--lifecycle-interval", "0", data=tmp_path / "data")
     server.set_clock(START)
     ecr, registry = server.ecr(), server.registry()
     for name in ("app", "web", "bare"):

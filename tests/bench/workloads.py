@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from servers import free_port
@@ -376,6 +377,82 @@ def run_growth_tags(bench, server, number):
                   {name: sample.p50_us / few.p50_us for name, sample in best.items()})
 
 
+# ---- lifecycle ----
+
+def keep_images(count):
+    """A lifecycle policy that keeps the newest of all images."""
+    return json.dumps({"rules": [{"rulePriority": 1, "selection": {
+        "tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": count}, "action": {"type": "expire"}}]})
+
+
+def prepare_lifecycle(count):
+    def prepare(bench, server):
+        seed_images(bench, server, REPO, count)
+        server.api("PutLifecyclePolicy", repositoryName=REPO, lifecyclePolicyText=keep_images(1))
+    return prepare
+
+
+def make_preview(server, expiring):
+    server.api("StartLifecyclePolicyPreview", repositoryName=REPO)
+    while True:
+        answer = server.api("GetLifecyclePolicyPreview", repositoryName=REPO, maxResults=1)
+        if answer["status"] == "COMPLETE":
+            break
+        time.sleep(0.005)
+    if answer["summary"]["expiringImageTotalCount"] != expiring:
+        raise RuntimeError(f"{server.key}: the preview says {answer['summary']}")
+
+
+def run_policy(server, expired):
+    status, _, body = server.request("POST", "/_drydock/lifecycle/run", b"{}")
+    report = json.loads(body)["repositories"][0] if status == 200 else None
+    if not report or report["expiredImageCount"] != expired:
+        raise RuntimeError(f"{server.key}: the run answered {status} {body[:300]}")
+
+
+def push_beside(bench, server, alive=lambda: False):
+    """PutImage by 4 clients, for half a second at a time, at least once and as long as alive() says; the samples."""
+    samples = []
+    while not samples or alive():
+        repository = f"bench/beside-{bench.new_seed()}"     # one takes 100,000 images
+        server.create_repository(repository)
+        samples.append(rate(bench, server, ["api", "--target", "PutImage", "--connections", 4, "--seconds", 0.5,
+                                            "--body", put_image_body(bench, server, repository)]))
+    return samples
+
+
+def timed(server, count, work):
+    """How long the work takes, and the CPU time for each image."""
+    before, cpu = time.monotonic(), server.cpu()
+    work(server, count - 1)
+    return Sample((time.monotonic() - before) * 1000, (server.cpu() - cpu) / count,
+                  notes={"peak_mib": server.peak_kib() / 1024})
+
+
+def lifecycle_alone(count, work):
+    def run(bench, server, number):
+        return timed(server, count, work)
+    return run
+
+
+def lifecycle_beside(count, work):
+    """The worst half second's 99th percentile of a PutImage by 4 clients beside the work, over the same alone."""
+    def run(bench, server, number):
+        push_beside(bench, server)          # to warm up
+        alone = push_beside(bench, server)[0]
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(timed, server, count, work)
+            beside = push_beside(bench, server, lambda: not done.done())
+            took = done.result().value
+        worst = max(beside, key=lambda sample: sample.p99_us)
+        return Sample(worst.p99_us / alone.p99_us, worst.cpu, worst.p50_us, worst.p99_us,
+                      sum(sample.errors for sample in (alone, *beside)),
+                      notes={"alone_p50_us": alone.p50_us, "alone_p99_us": alone.p99_us, "alone_per_second": alone.value,
+                             "beside_per_second": min(sample.value for sample in beside), "took_ms": took,
+                             "peak_mib": server.peak_kib() / 1024})
+    return run
+
+
 # ---- starting ----
 
 def run_start(bench, server, number):
@@ -409,6 +486,21 @@ def api_workloads(name, title, operation, prepare=None, clients=(1, 64), always=
 def first_page_workloads(images, servers=("drydock", "moto")):
     return api_workloads(f"first-page-of-{images}", f"DescribeImages, first 10 of {images:,}", "DescribeImages",
                          prepare_first_page(images), (1, 16, 64), servers=servers, repositoryName=REPO, maxResults=10)
+
+
+def lifecycle_workloads(count):
+    """A preview changes nothing and can be had again; a run wants its images anew."""
+    common = dict(servers=("drydock",), prepare=prepare_lifecycle(count), lower_is_better=True, full=True)
+    return [
+        Workload(f"preview-{count}", f"lifecycle preview of {count:,} images", "ms",
+                 run=lifecycle_alone(count, make_preview), **common),
+        Workload(f"preview-{count}-beside", f"PutImage p99 beside a preview of {count:,} against alone", "x",
+                 run=lifecycle_beside(count, make_preview), **common),
+        Workload(f"run-{count}", f"lifecycle run that expires {count:,} images", "ms", fresh=True,
+                 run=lifecycle_alone(count, run_policy), **common),
+        Workload(f"run-{count}-beside", f"PutImage p99 beside a run of {count:,} against alone", "x", fresh=True,
+                 run=lifecycle_beside(count, run_policy), **common),
+    ]
 
 
 WORKLOADS = (
@@ -499,4 +591,5 @@ WORKLOADS = (
     Workload("idle", "memory when idle", "MiB", (*DRYDOCKS, "docker-registry", "nginx", "moto"),
              run_idle, fresh=True, lower_is_better=True, cpu_unit="", budgets=(
                  Budget("value", 4), Budget("value", 4, "", DRYDOCKS[1]))),
+    *lifecycle_workloads(100000),
 )

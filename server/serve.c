@@ -151,6 +151,7 @@ static int serve(const struct config *config, const struct iam_config *iam)
 		return 1;
 	}
 	announce(&app);
+	malloc_trim(0); /* what starting took */
 	sigwait(&stop, &signal);
 	arm_second_signal(&stop);
 	store_wind_down(store);

@@ -196,6 +196,7 @@ bool schema_migrate(struct db *db, struct err *err)
 			break;
 		}
 	}
+	sqlite3_db_release_memory(db->handle); /* of pages that are not needed again */
 	if (version < 0)
 		snprintf(
 		    err->text, sizeof(err->text), "its database cannot be used: %s", db_cause(db));

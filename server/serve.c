@@ -102,22 +102,18 @@ static void announce(const struct app *app)
 	fflush(stdout);
 }
 
-/* What a run of the schedule has done, a line for each repository where that is anything. */
-static void log_lifecycle(const struct lifecycle_run *run)
+/* What a run of the schedule has done to a repository, where that is anything. */
+static void log_lifecycle(const struct lifecycle_report *r)
 {
-	if (run->job.error.code != ERR_NONE && run->job.error.code != ERR_SHUTTING_DOWN)
-		log_say(LOG_LEVEL_ERROR, "lifecycle run: %.*s", SLICE_ARG(run->job.error.detail));
-	for (const struct lifecycle_report *r = run->first; r; r = r->next) {
-		uint64_t failed = r->referenced + r->overtaken;
+	uint64_t failed = r->referenced + r->overtaken;
 
-		if (r->expired + r->archived + failed == 0)
-			continue;
-		log_say(LOG_LEVEL_INFO,
-		    "lifecycle run: %.*s in %.*s, %.*s: %llu expired, %llu archived, %llu kept after all",
-		    SLICE_ARG(r->key.name), SLICE_ARG(r->key.account), SLICE_ARG(r->key.region),
-		    (unsigned long long)r->expired, (unsigned long long)r->archived,
-		    (unsigned long long)failed);
-	}
+	if (r->expired + r->archived + failed == 0 && !r->stopped)
+		return;
+	log_say(LOG_LEVEL_INFO,
+	    "lifecycle run: %.*s in %.*s, %.*s: %llu expired, %llu archived, %llu kept after all%s",
+	    SLICE_ARG(r->key.name), SLICE_ARG(r->key.account), SLICE_ARG(r->key.region),
+	    (unsigned long long)r->expired, (unsigned long long)r->archived,
+	    (unsigned long long)failed, r->stopped ? ", the rest left to the next run" : "");
 }
 
 static int serve(const struct config *config, const struct iam_config *iam)

@@ -43,7 +43,7 @@ struct store {
 	_Atomic uint64_t pulls[PULL_SLOTS]; /* image pulls noted lately (image_note_pull) */
 	bool keep_orphans;                  /* store_options, as the next two */
 	int64_t lifecycle_interval_ms;
-	void (*lifecycle_ran)(const struct lifecycle_run *run);
+	void (*lifecycle_ran)(const struct lifecycle_report *report);
 	int64_t lifecycle_last_ms;       /* when the last run of all was due; the writer's own */
 	atomic_bool lifecycle_scheduled; /* a run of all, of the schedule's, is under way */
 	int64_t tick_ms; /* how often the schedule is looked at; constant once the writer runs */

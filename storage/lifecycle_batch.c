@@ -22,7 +22,7 @@ uint64_t lifecycle_mark(const struct lifecycle_image *image)
 	return mix(hash, image->tags.len > 0 ? image->tags.at : "", image->tags.len);
 }
 
-static uint64_t mark_of(const struct image_row *row)
+uint64_t lifecycle_row_mark(const struct image_row *row)
 {
 	static const enum lifecycle_status statuses[IMAGE_STATUS_COUNT] = {
 	    LIFECYCLE_ACTIVE, LIFECYCLE_ARCHIVED, LIFECYCLE_ACTIVATING};
@@ -74,7 +74,8 @@ static bool still_meant(struct store_tx *tx, struct lifecycle_batch *batch,
 	bool has_subject = find_subject(tx, job, row, &subject);
 	switch (item->deed.cause) {
 	case LIFECYCLE_BY_RULE:
-		return row->id == item->image_id && mark_of(row) == item->mark && !has_subject;
+		return row->id == item->image_id && lifecycle_row_mark(row) == item->mark &&
+		    !has_subject;
 	case LIFECYCLE_WITH_SUBJECT:
 		if (row->id != item->image_id)
 			return false;

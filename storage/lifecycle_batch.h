@@ -4,6 +4,7 @@
 #ifndef DRYDOCK_STORAGE_LIFECYCLE_BATCH_H
 #define DRYDOCK_STORAGE_LIFECYCLE_BATCH_H
 
+#include "storage/image_rows.h"
 #include "storage/lifecycle_run.h"
 
 /* As many as a push would like to wait for. */
@@ -21,6 +22,7 @@ struct lifecycle_item {
  * that was decided.
  */
 uint64_t lifecycle_mark(const struct lifecycle_image *image);
+uint64_t lifecycle_row_mark(const struct image_row *row);
 
 struct lifecycle_batch {
 	struct store_job job; /* its arena must be set: tags and parents are in it */

@@ -29,8 +29,6 @@ static void note_run(struct store_tx *tx, struct store_job *job)
 static void scheduled_done(struct store_job *job)
 {
 	struct store *store = job->owner;
-	if (store->lifecycle_ran)
-		store->lifecycle_ran((struct lifecycle_run *)job);
 	atomic_store(&store->lifecycle_scheduled, false);
 	arena_release(job->arena);
 	free(job);
@@ -54,6 +52,7 @@ void lifecycle_tend(struct store *store)
 	scheduled->run.job.owner = store;
 	scheduled->run.job.run = note_run;
 	scheduled->run.job.done = scheduled_done;
+	scheduled->run.each = store->lifecycle_ran;
 	store->lifecycle_last_ms = now_ms;
 	lifecycle_run_submit(store, &scheduled->run);
 }

@@ -16,8 +16,8 @@ struct runner {
 	struct store *store;
 	struct store_reader *reader;
 	struct lifecycle_run *run;
-	size_t room; /* for deeds, in bytes */
-	bool again;  /* orphans are gone through another time: what stays was reported */
+	size_t room, report_room; /* for deeds and for reports, in bytes */
+	bool again; /* orphans are gone through another time: what stays was reported */
 };
 
 /* True when the run is over: it has failed, or the store wants to close. */
@@ -36,21 +36,37 @@ static void fail(struct runner *r, enum error_code code)
 
 /* ---- reports ---- */
 
-static struct lifecycle_report *report_new(
-    struct runner *r, const struct repository_key *key, int64_t repository_id)
+static void report_begin(
+    struct lifecycle_report *report, const struct repository_key *key, int64_t id)
 {
-	struct arena *a = r->run->job.arena;
-	struct lifecycle_report *report = arena_zalloc(a, sizeof(*report));
-	report->key.account = arena_dup(a, key->account);
-	report->key.region = arena_dup(a, key->region);
-	report->key.name = arena_dup(a, key->name);
-	report->repository_id = repository_id;
-	if (r->run->last)
-		r->run->last->next = report;
+	*report = (struct lifecycle_report){.key = *key, .repository_id = id};
+}
+
+/* Tells who is to be told, and keeps it while there is room. */
+static void report_end(struct runner *r, const struct lifecycle_report *report)
+{
+	struct lifecycle_run *run = r->run;
+	struct arena *a = run->job.arena;
+	const struct repository_key *key = &report->key;
+	size_t size = sizeof(*report) + key->account.len + key->region.len + key->name.len;
+	if (run->each)
+		run->each(report);
+	if (size > r->report_room) {
+		r->report_room = 0;
+		run->whole = false;
+		return;
+	}
+	r->report_room -= size;
+	struct lifecycle_report *kept = arena_alloc(a, sizeof(*kept));
+	*kept = *report;
+	kept->key.account = arena_dup(a, key->account);
+	kept->key.region = arena_dup(a, key->region);
+	kept->key.name = arena_dup(a, key->name);
+	if (run->last)
+		run->last->next = kept;
 	else
-		r->run->first = report;
-	r->run->last = report;
-	return report;
+		run->first = kept;
+	run->last = kept;
 }
 
 static void count(struct lifecycle_report *report, const struct lifecycle_deed *deed)
@@ -101,6 +117,8 @@ static bool do_batch(
     struct runner *r, struct lifecycle_report *report, struct lifecycle_batch *batch)
 {
 	struct store_job *job = &r->run->job;
+	bool stopped = report->stopped;
+	report->stopped = true; /* unless all goes well */
 	if (over(r))
 		return false;
 	batch->key = report->key;
@@ -110,7 +128,7 @@ static bool do_batch(
 		job->error.detail = arena_dup(job->arena, batch->job.error.detail);
 		return false;
 	}
-	report->stopped = report->stopped || batch->stopped;
+	report->stopped = stopped || batch->stopped;
 	for (size_t i = 0; i < batch->count && !batch->stopped; i++)
 		report_deed(r, report, &batch->items[i].deed);
 	return !batch->stopped;
@@ -190,25 +208,24 @@ static bool find_policy(struct runner *r, const struct repository_key *key, stru
 	return code == ERR_NONE;
 }
 
-/* Decides and carries out a repository's policy, if it has one. */
-static void run_policy(struct runner *r, const struct repository_key *key)
+/* Decides and carries out a repository's policy. False when it has none, or on a failure. */
+static bool run_policy(
+    struct runner *r, const struct repository_key *key, struct lifecycle_report *report)
 {
 	struct db *db = &r->reader->db;
 	struct lifecycle_eval eval = {.engine = NULL};
 	enum lifecycle_eval_result result = LIFECYCLE_NO_POLICY;
-	struct lifecycle_report *report = NULL;
 	struct slice policy;
 	struct arena a;
 	int64_t now_ms = clock_now_ms(&r->store->clock), id;
-	if (over(r))
-		return;
 	if (!db_run(db, Q_BEGIN_READ)) {
 		fail(r, db_failure(db));
-		return;
+		return false;
 	}
 	arena_init(&a);
-	if (find_policy(r, key, &a, &policy, &id)) {
-		report = report_new(r, key, id);
+	bool found = find_policy(r, key, &a, &policy, &id);
+	if (found) {
+		report_begin(report, key, id);
 		report->has_policy = true;
 		result = lifecycle_evaluate(r->reader, id, policy, now_ms, &a, &eval);
 		if (result == LIFECYCLE_EVAL_FAILED)
@@ -217,10 +234,11 @@ static void run_policy(struct runner *r, const struct repository_key *key)
 	db_run(db, Q_COMMIT);
 	if (result == LIFECYCLE_EVALUATED)
 		carry_out(r, report, &eval, policy, now_ms);
-	else if (report)
-		report->stopped = true;
+	else
+		report->stopped = found;
 	lifecycle_eval_release(&eval);
 	arena_release(&a);
+	return found;
 }
 
 /* ---- orphans ---- */
@@ -297,7 +315,7 @@ static bool find_key(struct runner *r, int64_t id, struct arena *a, struct repos
 
 static void run_one(struct runner *r, const struct repository_key *key)
 {
-	struct lifecycle_report *before = r->run->last;
+	struct lifecycle_report report;
 	int64_t id;
 	enum error_code code = row_repository_id(&r->reader->db, key, &id);
 	if (code == ERR_REPOSITORY_NOT_FOUND)
@@ -306,10 +324,10 @@ static void run_one(struct runner *r, const struct repository_key *key)
 		fail(r, code);
 	if (code != ERR_NONE)
 		return;
-	run_policy(r, key);
-	if (over(r))
-		return;
-	sweep(r, r->run->last != before ? r->run->last : report_new(r, key, id));
+	report_begin(&report, key, id);
+	run_policy(r, key, &report);
+	sweep(r, &report);
+	report_end(r, &report);
 }
 
 /* The next repository that has a policy, in the arena. */
@@ -336,17 +354,18 @@ static void run_policies(struct runner *r)
 {
 	struct slice none = slice_str("");
 	struct repository_key at = {none, none, none};
+	struct lifecycle_report report;
 	struct arena arenas[2]; /* the key that was, and the next one */
 	arena_init(&arenas[0]);
 	arena_init(&arenas[1]);
 	for (int turn = 0; !over(r); turn = !turn) {
-		struct lifecycle_report *before = r->run->last;
 		arena_reset(&arenas[turn]);
 		if (!next_policy(r, &at, &arenas[turn]))
 			break;
-		run_policy(r, &at);
-		if (!over(r) && r->run->last != before)
-			sweep(r, r->run->last);
+		if (!run_policy(r, &at, &report))
+			continue; /* it went meanwhile */
+		sweep(r, &report);
+		report_end(r, &report);
 	}
 	arena_release(&arenas[0]);
 	arena_release(&arenas[1]);
@@ -355,12 +374,16 @@ static void run_policies(struct runner *r)
 /* Of the repositories that have no policy. */
 static void sweep_others(struct runner *r)
 {
+	struct lifecycle_report report;
 	struct repository_key key;
 	struct arena a;
 	arena_init(&a);
 	for (int64_t id = 0; !over(r) && (id = orphan_repository(&r->reader->db, id)) > 0;) {
-		if (find_key(r, id, &a, &key) && !has_policy(r, &key))
-			sweep(r, report_new(r, &key, id));
+		if (find_key(r, id, &a, &key) && !has_policy(r, &key)) {
+			report_begin(&report, &key, id);
+			sweep(r, &report);
+			report_end(r, &report);
+		}
 		arena_reset(&a);
 	}
 	arena_release(&a);
@@ -389,7 +412,8 @@ static bool end_activations(struct runner *r)
 static void run_work(struct store *store, struct store_job *job)
 {
 	struct lifecycle_run *run = (struct lifecycle_run *)job;
-	struct runner r = {.store = store, .run = run, .room = run->report_max};
+	struct runner r = {.store = store, .run = run};
+	r.room = r.report_room = run->report_max;
 	struct err err = {""};
 	run->first = run->last = NULL;
 	run->whole = true;

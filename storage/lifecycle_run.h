@@ -43,7 +43,8 @@ struct lifecycle_report {
 	struct repository_key key;
 	int64_t repository_id;
 	bool has_policy;
-	bool stopped; /* its policy, the repository or the clock changed: the rest was left */
+	/* The rest was left: its policy, the repository or the clock changed, or the run failed. */
+	bool stopped;
 	uint64_t expired, archived, referenced, overtaken;
 	struct lifecycle_deed *first, *last; /* in the order of carrying out */
 };
@@ -55,11 +56,12 @@ struct lifecycle_report {
 struct lifecycle_run {
 	struct store_job job;      /* its arena must be set */
 	struct repository_key key; /* name absent: all repositories of all registries */
-	size_t
-	    report_max; /* about how many bytes of deeds to report; the counts are always whole */
+	size_t report_max; /* about how many bytes of reports to keep, and as many of deeds */
+	/* Called with each repository's report, kept or not, on a thread of the store's; NULL: nobody is. */
+	void (*each)(const struct lifecycle_report *report);
 	/* out, in the arena: by account, region and name, then those without a policy that had orphans */
 	struct lifecycle_report *first, *last;
-	bool whole;     /* out: every deed is in a report */
+	bool whole;     /* out: every report was kept, with every deed */
 	int64_t now_ms; /* out: when it began */
 };
 void lifecycle_run_submit(struct store *store, struct lifecycle_run *run);

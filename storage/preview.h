@@ -45,7 +45,7 @@ enum error_code preview_find(
 struct preview_item {
 	int64_t at; /* its place in the order of carrying out, from 1 */
 	struct digest digest;
-	struct slice *tags; /* as they were */
+	struct slice *tags;
 	size_t tag_count;
 	int64_t pushed_ms;
 	bool archived; /* the class it was in */

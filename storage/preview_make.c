@@ -1,12 +1,18 @@
-/* Making a preview: decided from one snapshot, written down in small transactions. */
+/*
+ * Making a preview: decided from one snapshot, which is let go before anything is written, as the database's
+ * log would grow behind it. So what has changed by the time it is written down is left out, as it would be by a
+ * run (lifecycle_batch.h).
+ */
 #include "storage/preview_due.h"
 
 #include "storage/await.h"
+#include "storage/image_rows.h"
+#include "storage/lifecycle_batch.h"
 #include "storage/lifecycle_eval.h"
 
 #include <stdlib.h>
 
-enum { ITEMS_AT_ONCE = 64 };
+enum { ITEMS_AT_ONCE = 128 };
 
 /* A job of storage's own: it owns its arena, with the policy. */
 struct preview_make {
@@ -21,11 +27,11 @@ struct preview_make {
 /* A transaction's worth of items. */
 struct item_batch {
 	struct store_job job;
-	int64_t set_id;
-	const struct preview_item *items;
-	const struct slice *tags; /* of each, as they are kept: each followed by a NUL */
-	size_t count;
-	bool gone; /* out: the set is not wanted any more */
+	const struct lifecycle_eval *eval;
+	size_t first, count; /* of its outcomes */
+	int64_t repository_id, set_id;
+	uint64_t expiring, transitioning; /* out */
+	bool gone;                        /* out: the set is not wanted any more */
 };
 
 static bool set_lives(struct store_tx *tx, struct store_job *job, int64_t set_id)
@@ -39,22 +45,41 @@ static bool set_lives(struct store_tx *tx, struct store_job *job, int64_t set_id
 	return step == SQLITE_ROW;
 }
 
-static bool add_item(struct store_tx *tx, struct item_batch *batch, const struct preview_item *item,
-    struct slice tags)
+static void add_item(struct store_tx *tx, struct item_batch *batch, size_t at,
+    const struct lifecycle_outcome *outcome, const struct image_row *row)
 {
 	sqlite3_stmt *q = db_query(tx->db, Q_PREVIEW_ITEM_ADD);
 	bind_int(q, 1, batch->set_id);
-	bind_int(q, 2, item->tag_count > 0);
-	bind_int(q, 3, item->at);
-	bind_digest(q, 4, &item->digest);
-	bind_int(q, 5, (int64_t)item->tag_count);
-	bind_blob(q, 6, tags.at, tags.len);
-	bind_int(q, 7, item->pushed_ms);
-	bind_int(q, 8, item->archived);
-	bind_int(q, 9, item->action);
-	bind_int(q, 10, item->priority);
-	tx->bytes += tags.len;
-	return tx_exec(tx, &batch->job, q);
+	bind_int(q, 2, row->tag_count > 0);
+	bind_int(q, 3, (int64_t)at + 1);
+	bind_digest(q, 4, &row->digest);
+	bind_int(q, 5, (int64_t)row->tag_count);
+	bind_blob(q, 6, row->tags.at, row->tags.len);
+	bind_int(q, 7, row->pushed_ms);
+	bind_int(q, 8, row->status == IMAGE_ARCHIVED);
+	bind_int(q, 9, outcome->action);
+	bind_int(q, 10, batch->eval->policy.rules[outcome->rule].priority);
+	tx->bytes += row->tags.len;
+	if (!tx_exec(tx, &batch->job, q))
+		return;
+	if (outcome->action == LIFECYCLE_EXPIRE)
+		batch->expiring++;
+	else
+		batch->transitioning++;
+}
+
+static void write_outcome(struct store_tx *tx, struct item_batch *batch, size_t at)
+{
+	struct lifecycle_outcome outcome;
+	struct image_row row;
+	lifecycle_outcome(batch->eval->engine, at, &outcome);
+	const struct lifecycle_seen *seen = &batch->eval->seen[outcome.id];
+	if (image_row_find(tx, &batch->job, batch->repository_id, &outcome.digest, &row) !=
+	    ERR_NONE)
+		return;
+	bool follows = outcome.decision == LIFECYCLE_FOLLOWS;
+	if (row.id == seen->image_id && (follows || lifecycle_row_mark(&row) == seen->mark))
+		add_item(tx, batch, at, &outcome, &row);
 }
 
 static void batch_run(struct store_tx *tx, struct store_job *job)
@@ -62,94 +87,55 @@ static void batch_run(struct store_tx *tx, struct store_job *job)
 	struct item_batch *batch = (struct item_batch *)job;
 	batch->gone = !set_lives(tx, job, batch->set_id);
 	for (size_t i = 0; i < batch->count && !batch->gone && job->error.code == ERR_NONE; i++)
-		add_item(tx, batch, &batch->items[i], batch->tags[i]);
+		write_outcome(tx, batch, batch->first + i);
 }
 
-/* A row's tags again, of an image that was read. */
-static struct slice join_tags(const struct image *image, struct arena *a)
+static bool write_batch(struct store *store, struct preview_make *make,
+    const struct lifecycle_eval *eval, size_t first, size_t count)
 {
-	size_t len = 0;
-	for (size_t i = 0; i < image->tag_count; i++)
-		len += image->tags[i].len + 1;
-	char *all = arena_alloc(a, len + 1);
-	for (size_t i = 0, at = 0; i < image->tag_count; i++) {
-		memcpy(all + at, image->tags[i].at, image->tags[i].len);
-		at += image->tags[i].len + 1;
-		all[at - 1] = '\0';
-	}
-	return slice_of(all, len);
-}
-
-/* What is to be shown of one outcome; the image is read in the snapshot that decided it. */
-static bool fill_item(struct preview_make *make, struct store_reader *reader,
-    const struct lifecycle_eval *eval, size_t at, struct arena *a, struct preview_item *item,
-    struct slice *tags)
-{
-	struct lifecycle_outcome outcome;
-	struct image image;
-	lifecycle_outcome(eval->engine, at, &outcome);
-	struct image_id id = {.digest = outcome.digest, .tag = {NULL, 0}};
-	if (image_find(reader, make->repository_id, &id, a, &image) != ERR_NONE)
-		return false;
-	*item = (struct preview_item){
-	    .at = (int64_t)at + 1,
-	    .digest = outcome.digest,
-	    .tag_count = image.tag_count,
-	    .pushed_ms = image.pushed_ms,
-	    .archived = image.status == IMAGE_ARCHIVED,
-	    .action = outcome.action,
-	    .priority = eval->policy.rules[outcome.rule].priority,
-	};
-	*tags = join_tags(&image, a);
-	if (outcome.action == LIFECYCLE_EXPIRE)
-		make->expiring++;
-	else
-		make->transitioning++;
-	return true;
-}
-
-static bool write_batch(struct store *store, struct preview_make *make, struct store_reader *reader,
-    const struct lifecycle_eval *eval, size_t *at)
-{
-	size_t n = lifecycle_action_count(eval->engine);
-	struct preview_item items[ITEMS_AT_ONCE];
-	struct slice tags[ITEMS_AT_ONCE];
-	struct item_batch batch = {
-	    .job = {.run = batch_run}, .set_id = make->set_id, .items = items, .tags = tags};
 	struct arena a;
-	bool written = true;
+	struct item_batch batch = {
+	    .job = {.run = batch_run, .arena = &a},
+	    .eval = eval,
+	    .first = first,
+	    .count = count,
+	    .repository_id = make->repository_id,
+	    .set_id = make->set_id,
+	};
 	arena_init(&a);
-	batch.job.arena = &a;
-	for (; written && *at < n && batch.count < ITEMS_AT_ONCE; ++*at, batch.count++)
-		written =
-		    fill_item(make, reader, eval, *at, &a, &items[batch.count], &tags[batch.count]);
-	if (written && batch.count > 0)
-		written = job_await(store, &batch.job) == ERR_NONE;
+	bool written = job_await(store, &batch.job) == ERR_NONE && !batch.gone;
 	arena_release(&a);
-	return written && !batch.gone && !atomic_load(&store->winding_down);
+	make->expiring += batch.expiring;
+	make->transitioning += batch.transitioning;
+	return written && !atomic_load(&store->winding_down);
 }
 
-/* False: not all was written, or the policy could not be applied. */
-static bool make_items(struct store *store, struct preview_make *make, struct store_reader *reader)
+/* False: not all was written. */
+static bool write_all(
+    struct store *store, struct preview_make *make, const struct lifecycle_eval *eval)
 {
-	struct lifecycle_eval eval;
-	int64_t now_ms = clock_now_ms(&store->clock);
-	size_t at = 0;
-	bool made = lifecycle_evaluate(reader, make->repository_id, make->policy, now_ms,
-			&make->arena, &eval) == LIFECYCLE_EVALUATED;
-	while (made && at < lifecycle_action_count(eval.engine))
-		made = write_batch(store, make, reader, &eval, &at);
-	lifecycle_eval_release(&eval);
-	return made;
+	size_t n = lifecycle_action_count(eval->engine), count;
+	for (size_t at = 0; at < n; at += count) {
+		count = n - at < ITEMS_AT_ONCE ? n - at : ITEMS_AT_ONCE;
+		if (!write_batch(store, make, eval, at, count))
+			return false;
+	}
+	return true;
 }
 
 static void make_work(struct store *store, struct store_job *job)
 {
 	struct preview_make *make = (struct preview_make *)job;
+	struct lifecycle_eval eval = {.engine = NULL};
 	struct err err = {""};
 	struct store_reader *reader = store_reader_open(store, &err);
-	make->made = reader && db_run(&reader->db, Q_BEGIN_READ) && make_items(store, make, reader);
-	store_reader_close(reader); /* and with it the snapshot */
+	int64_t now_ms = clock_now_ms(&store->clock);
+	bool decided = reader &&
+	    lifecycle_evaluate(reader, make->repository_id, make->policy, now_ms, &make->arena,
+		&eval) == LIFECYCLE_EVALUATED;
+	store_reader_close(reader);
+	make->made = decided && write_all(store, make, &eval);
+	lifecycle_eval_release(&eval);
 }
 
 /* Without effect when the repository, and its preview with it, has gone. */

@@ -20,7 +20,7 @@
 #include "protocol/token.h"
 #include "storage/clock.h"
 
-struct lifecycle_run;
+struct lifecycle_report;
 struct store;
 struct store_reader; /* a thread's own read connection with its prepared statements */
 struct store_tx;     /* the writer's transaction, seen by jobs' run functions (storage-internal) */
@@ -42,8 +42,8 @@ struct store_options {
 	 * asked to. */
 	int64_t lifecycle_interval_ms;
 	bool keep_orphans; /* referrers stay when their subject is deleted */
-	/* Told of each run of the schedule when it is over, on a thread of the store's; NULL: nobody. */
-	void (*lifecycle_ran)(const struct lifecycle_run *run);
+	/* Told of each repository that a run of the schedule is through with, on a thread of the store's; NULL: nobody. */
+	void (*lifecycle_ran)(const struct lifecycle_report *report);
 };
 
 /* A cause in words, for people; untouched on success. */

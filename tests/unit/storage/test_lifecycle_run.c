@@ -302,6 +302,13 @@ static void the_clock_went_back(void **state)
 
 /* ---- whole runs ---- */
 
+static atomic_int reports;
+
+static void count_reports(const struct lifecycle_report *report)
+{
+	reports += report->has_policy && report->expired == 0 && !report->stopped;
+}
+
 static void more_than_a_batch(void **state)
 {
 	struct fixture *f = *state;
@@ -325,9 +332,11 @@ static void more_than_a_batch(void **state)
 	assert_true(is_there(f, last));
 	assert_in_range(evaluated_ms(f) - run->now_ms, 0, 10000);
 	assert_int_equal(run_one(f)->first->expired, 0);
-	struct lifecycle_run all = {.report_max = 0};
+	struct lifecycle_run all = {.report_max = 0, .each = count_reports};
 	assert_int_equal(RUN(f, &all, lifecycle_run_submit), ERR_NONE);
-	assert_ptr_equal(all.first, all.last);
+	assert_null(all.first); /* there was no room */
+	assert_false(all.whole);
+	assert_int_equal(reports, 1);
 }
 
 static void a_report_has_room_for_so_much(void **state)

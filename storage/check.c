@@ -1,5 +1,6 @@
 /* Opening a folder to be checked, and the order of the parts. */
 #include "storage/check_internal.h"
+#include "storage/peek.h"
 #include "storage/schema.h"
 
 #include <stdio.h>
@@ -67,7 +68,8 @@ static bool attach(struct check *ck, struct err *err)
 		return say_no_folder(path, err);
 	if (!(ck->options->repair ? files_open : files_look)(&ck->store.files, path, err))
 		return false;
-	if (db_open(db, database, ck->options->repair ? DB_WRITER : DB_ONLOOKER, false))
+	if (ck->options->repair ? db_open(db, database, DB_WRITER, false)
+				: peek_open_database(db, path, true))
 		return true;
 	snprintf(err->text, sizeof(err->text), "the database of %.200s cannot be opened: %.200s",
 	    path, db_cause(db));
@@ -151,6 +153,7 @@ static bool check_content(struct check *ck, struct err *err)
 {
 	bool done = run(ck, ck->options->repair ? "BEGIN IMMEDIATE" : "BEGIN");
 
+	store_load_clock(&ck->store); /* from now on strays that are found wait */
 	ck->bytes_total = (uint64_t)number(ck, "SELECT ifnull(sum(size), 0) FROM blob");
 	done = done && check_blobs(ck) && check_files(ck) && check_images(ck) &&
 	    check_references(ck) && check_rows(ck);

@@ -52,6 +52,11 @@ static const struct rule rules[] = {
     {CHECK_ROW_LEFT_OVER, "is noted as copied, and is not there",
 	"SELECT 'image ' || image_id FROM replication WHERE " NO_IMAGE("replication.image_id"),
 	"DELETE FROM replication WHERE " NO_IMAGE("replication.image_id")},
+    {CHECK_ROW_LEFT_OVER, "has lost its subject, and is not there itself",
+	"SELECT 'an image' FROM orphan o WHERE NOT EXISTS (SELECT 1 FROM image i WHERE i.repository_id = "
+	"o.repository_id AND i.tagged IN (0, 1, 2, 3, 4, 5) AND i.digest = o.digest)",
+	"DELETE FROM orphan WHERE NOT EXISTS (SELECT 1 FROM image i WHERE i.repository_id = "
+	"orphan.repository_id AND i.tagged IN (0, 1, 2, 3, 4, 5) AND i.digest = orphan.digest)"},
     {CHECK_ROW_LEFT_OVER, "belongs to no blob",
 	"SELECT 'content ' || id FROM content c WHERE NOT EXISTS (SELECT 1 FROM blob b WHERE b.digest = "
 	"c.digest AND b.id = c.id)",
@@ -75,6 +80,9 @@ static const struct rule rules[] = {
     {CHECK_ROW_LEFT_OVER, "belongs to a repository that is not there",
 	"SELECT 'resource tag ' || key FROM resource_tag WHERE repository_id NOT IN (SELECT id FROM repository)",
 	"DELETE FROM resource_tag WHERE repository_id NOT IN (SELECT id FROM repository)"},
+    {CHECK_ROW_LEFT_OVER, "belongs to no preview of a lifecycle policy",
+	"SELECT DISTINCT 'result ' || set_id FROM preview_item WHERE set_id NOT IN (SELECT id FROM preview_set)",
+	"DELETE FROM preview_item WHERE set_id NOT IN (SELECT id FROM preview_set)"},
     {CHECK_ROW_LEFT_OVER, "has images, and is not there",
 	"SELECT DISTINCT 'repository ' || repository_id FROM image WHERE repository_id NOT IN "
 	"(SELECT id FROM repository)",

@@ -61,7 +61,7 @@ static void write_uri(const char *path, char *uri, size_t room)
 	snprintf(uri + len, room - len, "/drydock.db?immutable=1");
 }
 
-static bool open_database(struct peek *peek, const char *path, bool alone)
+bool peek_open_database(struct db *db, const char *path, bool alone)
 {
 	char name[3 * PATH_MAX + 64];
 	bool immutable = alone && !has_log(path);
@@ -70,7 +70,7 @@ static bool open_database(struct peek *peek, const char *path, bool alone)
 		write_uri(path, name, sizeof(name));
 	else
 		snprintf(name, sizeof(name), "%s/drydock.db", path);
-	return db_open(&peek->reader.db, name, immutable ? DB_IMMUTABLE : DB_ONLOOKER, false);
+	return db_open(db, name, immutable ? DB_IMMUTABLE : DB_ONLOOKER, false);
 }
 
 static bool open_folder(struct peek *peek, const char *path, struct err *err)
@@ -86,7 +86,7 @@ static bool open_folder(struct peek *peek, const char *path, struct err *err)
 	if (stat(name, &found) != 0)
 		return say(
 		    err, path, errno == ENOENT ? "there is no drydock.db in it" : strerror(errno));
-	if (!open_database(peek, path, take_lock(peek, path)))
+	if (!peek_open_database(&peek->reader.db, path, take_lock(peek, path)))
 		return say(err, path, db_cause(&peek->reader.db));
 	if (!schema_is_current(&peek->reader.db, &why))
 		return say(err, path, why.text);

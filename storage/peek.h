@@ -17,6 +17,13 @@ struct peek *peek_open(const char *path, struct err *err) __attribute__((warn_un
 void peek_close(struct peek *peek); /* NULL allowed */
 
 /*
+ * Storage-internal: only the database, to be read. alone: the caller keeps others from changing it meanwhile.
+ * False: db_cause says why, db_close still due.
+ */
+struct db;
+bool peek_open_database(struct db *db, const char *path, bool alone);
+
+/*
  * For reads of the database alone: repositories, documents, images, a lifecycle_read; not of blobs or
  * uploads. Borrowed.
  */

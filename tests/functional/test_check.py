@@ -95,8 +95,9 @@ def raw(digest):
 
 
 def test_nothing_is_wrong(folder):
-    before = folder.content()
+    before, names = folder.content(), sorted(folder.path.rglob("*"))
     answer = folder.check()
+    assert sorted(folder.path.rglob("*")) == names
     assert answer == {"findings": [], "repositories": 2, "images": 6, "blobs": answer["blobs"],
                       "bytes": answer["bytes"], "repaired": 0, "left": 0}
     assert answer["blobs"] == 11 and answer["bytes"] > 3 * LARGE
@@ -276,6 +277,9 @@ DAMAGE = {
     "stray unnoted": ("row-left-over", "DELETE FROM stray"),
     "blob unseen": ("row-left-over", "DELETE FROM repository_blob WHERE blob_id IN (SELECT blob_id FROM stray)",
                     "DELETE FROM stray"),
+    "orphan of nobody": ("row-left-over", "INSERT INTO orphan VALUES(1, x'01')"),
+    "result of no preview": (
+        "row-left-over", "INSERT INTO preview_item VALUES(99, 0, 1, x'01', 0, x'', 0, 0, 0, 1)"),
     "resource tag of nobody": ("row-left-over", "INSERT INTO resource_tag VALUES(99, 'a', 'b')"),
 }
 
@@ -291,6 +295,8 @@ def test_rows(folder, damage):
     mended = folder.check("--repair")
     assert mended["left"] == 0 and mended["repaired"] > 0, mended
     assert folder.check()["findings"] == []
+    if kind in ("row-left-over", "count-wrong"):
+        return  # nothing that images are made of
     folder.server.start()
     registry = folder.server.registry()
     for tag in ("v1", "latest", "multi"):

@@ -52,8 +52,9 @@ test-clients: build $(VENV)/ready
 
 bench: build
 	@$(SETUP) bench
-	cmake --build --preset release --parallel --target load lifecycle_bench
+	cmake --build --preset release --parallel --target load lifecycle_bench gc_bench
 	build/lifecycle_bench
+	build/gc_bench
 	$(PYTHON) tests/bench/bench.py $(ARGS)
 
 lint: dev

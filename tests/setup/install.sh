@@ -15,7 +15,6 @@
 # looked for by what they provide, so those that came another way count. With DRYDOCK_NO_INSTALL=1 it installs nothing:
 # it names what is missing and how to install it, and fails.
 set -eu
-. "$(dirname "$0")/cargo.sh"
 
 cjson_source=/usr/src/cjson
 missing=
@@ -86,6 +85,7 @@ need_test() {
 }
 
 need_clients() {
+	. "$(dirname "$0")/cargo.sh"
 	need_test
 	need docker has_docker
 	need docker-compose command -v docker-compose

@@ -90,7 +90,7 @@ static void test_small_ones_pass_by(void **state)
 	struct client large[4], small = client_open();
 
 	(void)state;
-	toy.delay_ms = 100;
+	toy.delay_ms = 400;
 	for (int i = 0; i < 4; i++) {
 		large[i] = client_open();
 		say_body(&large[i], HEAD("PUT", "/wait"), 9000, 0);

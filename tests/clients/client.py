@@ -28,12 +28,12 @@ def login_password(server):
 class Client:
     """run("copy", ...) any number of times. `options` stand before the arguments of each call.
 
-    `folder` is its home; nothing outside of it is read or written.
+    `folder` is its home; nothing outside of it is read or written. `enter` is a Machine's.
     """
 
-    def __init__(self, name, folder, *options, **environment):
+    def __init__(self, name, folder, *options, enter=(), **environment):
         self.name, self.folder = name, folder
-        self.command = [find_client(name), *map(str, options)]
+        self.command = [*enter, find_client(name), *map(str, options)]
         self.env = clean_environment(**({
             "HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "XDG_CACHE_HOME": str(folder / "cache"),
             "XDG_DATA_HOME": str(folder / "data"), "XDG_RUNTIME_DIR": str(folder),

@@ -28,10 +28,11 @@ def find_docker():
 
 
 class Engine:
-    """start(), then docker(...) any number of times, then stop()."""
+    """start(), then docker(...) any number of times, then stop(). `enter` is a Machine's."""
 
-    def __init__(self):
+    def __init__(self, enter=()):
         self._dockerd, self.client = find_docker()
+        self._enter = enter
         # Not below pytest's folder: the path of a socket is at most 107 characters long.
         self.folder = Path(tempfile.mkdtemp(prefix="drydock-engine-"))
         self._process = None
@@ -45,7 +46,7 @@ class Engine:
         log = self.folder / "log"
         with open(log, "ab") as output:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", self._dockerd, f"--storage-driver={self._storage_driver()}",
+                ["setpriv", "--pdeathsig", "TERM", *self._enter, self._dockerd, f"--storage-driver={self._storage_driver()}",
                  "--iptables=false", "--bridge=none", "--data-root", self.folder / "data", "--exec-root", self.folder / "exec",
                  "--pidfile", self.folder / "pid", "-H", f"unix://{self.folder}/socket"],
                 env=self.env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
@@ -119,7 +120,7 @@ class Engine:
 
     def docker(self, *arguments, check=True, **settings):
         """Runs the docker command; with check=True it must succeed. Standard output and error are text."""
-        return run([self.client, *map(str, arguments)], self.env, check, **settings)
+        return run([*self._enter, self.client, *map(str, arguments)], self.env, check, **settings)
 
     def refused(self, *arguments):
         """Runs a docker command that must fail, and returns what it says on its standard error."""

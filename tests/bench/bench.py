@@ -67,6 +67,8 @@ class Bench:
         auth = self.api_auth(server, arguments) if arguments[0] == "api" else server.auth
         if auth and arguments[0] != "start":
             command += ["--auth", auth]
+        if server.tls:
+            command.append("--tls")
         before = server.cpu() if server.process else 0
         done = subprocess.run(command + arguments[1:], stdout=subprocess.PIPE, text=True,
                               env={**os.environ, **server.env})
@@ -126,6 +128,7 @@ class Stage:
             folder.mkdir()
             server = self.servers[key] = SERVERS[key](folder)
             server.bodies = {}
+            server.tls = self.workload.tls
             if self.workload.started:
                 server.start()
                 if self.workload.prepare:

@@ -54,6 +54,7 @@ static const struct option options[] = {
     {"images", required_argument, NULL, 'i'},
     {"head", no_argument, NULL, 'H'},
     {"verify", no_argument, NULL, 'v'},
+    {"tls", no_argument, NULL, 'L'},
     {NULL, 0, NULL, 0},
 };
 
@@ -68,7 +69,8 @@ static const char option_help[] =
 	"  --shared N          layers all images share   --verify         hash what is pulled\n"
 	"  --target OPERATION  for api                   --body FILE      its request\n"
 	"  --first N           where its counter starts  --head           HEAD every other time\n"
-	"  --images N          how many pull-small pulls in turn\n";
+	"  --images N          how many pull-small pulls in turn\n"
+	"  --tls               over TLS, whatever the certificate\n";
 /* clang-format on */
 
 static int usage(void)
@@ -106,6 +108,7 @@ static bool option_take(struct run *run, int option, const char *value)
 	case 'i': run->images = strtoull(value, NULL, 10); break;
 	case 'H': run->alternate_head = true; break;
 	case 'v': run->verify = true; break;
+	case 'L': run->secure = true; break;
 	default: return false;
 	}
 	/* clang-format on */
@@ -198,7 +201,7 @@ static int run_all(struct run *run)
 
 static int run_check(struct run *run)
 {
-	if (!run->host || run_resolve(run) != 0)
+	if (!run->host || run_resolve(run) != 0 || run_tls(run) != 0)
 		return usage();
 	if (run->seconds <= 0 && run->count == 0)
 		run->count = 1;

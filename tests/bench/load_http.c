@@ -14,11 +14,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
 #include "load_data.h"
 
 #define SCRATCH_BYTES (256 * 1024)
 #define SEND_SLICE (256 * 1024)
 #define STALL_MS 60000
+#define TLS_READ_BYTES (128 * 1024)
 
 enum io {
 	IO_AGAIN, /* wait for the socket */
@@ -54,6 +58,23 @@ int run_resolve(struct run *run)
 		fprintf(stderr, "load: '%s' is not an IPv4 address\n", address);
 		return -1;
 	}
+	return 0;
+}
+
+int run_tls(struct run *run)
+{
+	if (!run->secure)
+		return 0;
+	run->tls = SSL_CTX_new(TLS_client_method());
+	if (!run->tls) {
+		fprintf(stderr, "load: there is no TLS to be had\n");
+		return -1;
+	}
+	SSL_CTX_set_mode(
+	    run->tls, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(run->tls, SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_read_ahead(run->tls, 1);
+	SSL_CTX_set_default_read_buffer_len(run->tls, TLS_READ_BYTES);
 	return 0;
 }
 
@@ -106,6 +127,36 @@ enum step conn_complain(struct conn *c, const char *what)
 	return STEP_FAIL;
 }
 
+/* What an operation of TLS that moved nothing means, as errno would say it of a socket. */
+static ssize_t tls_none(struct conn *c, int result)
+{
+	int error = SSL_get_error(c->tls, result);
+
+	ERR_clear_error();
+	errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EPROTO;
+	return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t conn_put(struct conn *c, const struct msghdr *msg)
+{
+	int n;
+
+	if (!c->tls)
+		return sendmsg(c->fd, msg, MSG_NOSIGNAL);
+	n = SSL_write(c->tls, msg->msg_iov[0].iov_base, (int)msg->msg_iov[0].iov_len);
+	return n > 0 ? n : tls_none(c, n);
+}
+
+static ssize_t conn_get(struct conn *c, void *at, size_t room)
+{
+	int n;
+
+	if (!c->tls)
+		return recv(c->fd, at, room, 0);
+	n = SSL_read(c->tls, at, (int)room);
+	return n > 0 ? n : tls_none(c, n);
+}
+
 static enum io conn_write(struct conn *c)
 {
 	struct request *q = &c->req;
@@ -131,8 +182,8 @@ static enum io conn_write(struct conn *c)
 			iov[msg.msg_iovlen].iov_base = (void *)p;
 			iov[msg.msg_iovlen++].iov_len = n;
 		}
-		sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
-		if (sent < 0)
+		sent = conn_put(c, &msg);
+		if (sent <= 0)
 			return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_DEAD;
 		q->sent += (uint64_t)sent;
 		c->worker->bytes_out += (uint64_t)sent;
@@ -158,12 +209,12 @@ static enum io conn_read(struct conn *c)
 		int done;
 
 		if (c->got_head) {
-			n = recv(c->fd, c->worker->scratch, SCRATCH_BYTES, 0);
+			n = conn_get(c, c->worker->scratch, SCRATCH_BYTES);
 			if (n <= 0)
 				return conn_read_end(c, n);
 			done = answer_take(c, c->worker->scratch, (size_t)n);
 		} else {
-			n = recv(c->fd, c->in + c->in_len, RESPONSE_BUF - c->in_len, 0);
+			n = conn_get(c, c->in + c->in_len, RESPONSE_BUF - c->in_len);
 			if (n <= 0)
 				return conn_read_end(c, n);
 			c->in_len += (size_t)n;
@@ -190,11 +241,22 @@ static enum io conn_read(struct conn *c)
 
 static void conn_close(struct conn *c)
 {
+	SSL_free(c->tls);
+	c->tls = NULL;
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
 	c->used = false;
 	c->want_write = false;
+}
+
+/* The handshake, while the socket still blocks. */
+static bool conn_shake(struct conn *c)
+{
+	if (!c->run->secure)
+		return true;
+	c->tls = SSL_new(c->run->tls);
+	return c->tls && SSL_set_fd(c->tls, c->fd) == 1 && SSL_connect(c->tls) == 1;
 }
 
 static int conn_open(struct conn *c)
@@ -212,6 +274,12 @@ static int conn_open(struct conn *c)
 		return -1;
 	}
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (!conn_shake(c)) {
+		ERR_clear_error();
+		fprintf(stderr, "load: no TLS with %s\n", c->run->host);
+		conn_close(c);
+		return -1;
+	}
 	fcntl(c->fd, F_SETFL, O_NONBLOCK);
 	epoll_ctl(c->worker->epoll_fd, EPOLL_CTL_ADD, c->fd, &ev);
 	return 0;

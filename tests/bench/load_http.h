@@ -64,6 +64,8 @@ struct run {
 	unsigned shared; /* push-small: how many layers all images have in common */
 	uint64_t images; /* pull-small: how many there are */
 	bool verify, alternate_head;
+	bool secure;            /* over TLS; no certificate is verified */
+	struct ssl_ctx_st *tls; /* then */
 	/* what the scenario keeps for all connections */
 	void *state;
 	char digest_out[80]; /* push-large: what was pushed last */
@@ -115,6 +117,7 @@ struct conn {
 	struct run *run;
 	unsigned id;
 	int fd;
+	struct ssl_st *tls;
 	bool used; /* an answer has come over this fd: it may be closed under us, try again once */
 	bool want_write, got_head;
 	struct request req;
@@ -133,6 +136,9 @@ uint64_t now_us(void);
 
 /* Resolve run->host ("address:port", IPv4) into run->addr.  0 or -1, having said why. */
 int run_resolve(struct run *run);
+
+/* Make run->tls, when it is wanted.  0 or -1, having said why. */
+int run_tls(struct run *run);
 
 /* Prepare connections first_id ... first_id+n-1 of a thread.  0 or -1. */
 int worker_init(struct worker *w, struct run *run, unsigned first_id, unsigned n);

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -63,6 +64,22 @@ def process_kib(pid, field):
     return 0
 
 
+# The cipher that Drydock prefers: so both encrypt alike.
+NGINX_TLS = """  ssl_certificate tls.pem; ssl_certificate_key tls.key; ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_prefer_server_ciphers on; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; ssl_session_tickets on;
+"""
+
+
+def make_certificate(folder):
+    """tls.pem and tls.key."""
+    done = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+         "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "tls.key", "-out",
+         folder / "tls.pem"], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"openssl made no certificate: {done.stderr[-300:]}")
+
+
 class Server:
     """One server and its data folder.  command() and write_config() are what each kind adds."""
 
@@ -78,6 +95,7 @@ class Server:
         self.port = 0
         self.auth = None
         self.api_auth = API_AUTH
+        self.tls = False        # it serves over TLS alone, with the certificate of make_certificate
 
     @property
     def address(self):
@@ -91,6 +109,8 @@ class Server:
     def prepare(self):
         """Write configuration and folders; called before each start."""
         self.data.mkdir(parents=True, exist_ok=True)
+        if self.tls:
+            make_certificate(self.folder)
 
     def command(self):
         raise NotImplementedError
@@ -146,7 +166,11 @@ class Server:
         return sum(process_kib(pid, "VmHWM") for pid in process_tree(self.process.pid))
 
     def request(self, method, path, body=None, headers=()):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        if self.tls:
+            context = ssl._create_unverified_context()
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=context)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
@@ -205,7 +229,11 @@ class Drydock(Server):
         return ["--data", str(self.data)]
 
     def command(self):
-        return [str(self.binary), "serve", "--listen", self.address, *self.where(), *self.extra]
+        listen = ["--listen", self.address]
+        if self.tls:
+            listen = ["--listen", "none", "--tls-listen", self.address, "--tls-cert", str(self.folder / "tls.pem"),
+                      "--tls-key", str(self.folder / "tls.key")]
+        return [str(self.binary), "serve", *listen, *self.where(), *self.extra]
 
     def log_in(self):
         token = self.api("GetAuthorizationToken")["authorizationData"][0]["authorizationToken"]
@@ -307,7 +335,8 @@ class Nginx(Server):
             "events { worker_connections 1024; }\n"
             "http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;\n"
             f" client_max_body_size 0;\n{temp}"
-            f" server {{ listen {self.address} reuseport; root {self.data};\n"
+            f" server {{ listen {self.address} {'ssl ' if self.tls else ''}reuseport; root {self.data};\n"
+            f"{NGINX_TLS if self.tls else ''}"
             "  location /put/ { dav_methods PUT; create_full_put_path on; } } }\n")
 
     def command(self):

@@ -52,6 +52,7 @@ class Workload:
     lower_is_better: bool = False
     cpu_unit: str = "us"        # s or us per operation; "" when it means nothing
     full: bool = False          # only with --full
+    tls: bool = False           # the servers serve over TLS, with certificates of the same kind
 
 
 # ---- shared steps ----
@@ -530,6 +531,14 @@ WORKLOADS = (
              manifest(16), prepare_manifest, budgets=(Budget("ratio", 0.75, "nginx"), Budget("cpu", 18e-6))),
     Workload("manifest-64", "manifest GET and HEAD by tag, 64 clients", "/s", ("drydock", "docker-registry", "nginx"),
              manifest(64), prepare_manifest, budgets=(Budget("ratio", 0.75, "nginx"), Budget("cpu", 18e-6))),
+    Workload("tls-push-large", "push one layer of {large} MiB over TLS", "MB/s", ("drydock", "nginx"),
+             run_push_large, prepare_repository, fresh=True, cpu_unit="s", tls=True),
+    Workload("tls-pull-large", "pull a layer of {large} MiB over TLS", "MB/s", ("drydock", "nginx"),
+             pull_large(1), prepare_pull_large, cpu_unit="s", tls=True),
+    Workload("tls-pull-large-16", "pull a layer of {large} MiB over TLS, 16 clients", "MB/s", ("drydock", "nginx"),
+             pull_large(16, 1), prepare_pull_large, cpu_unit="s", tls=True),
+    Workload("tls-manifest-16", "manifest GET and HEAD over TLS, 16 clients", "/s", ("drydock", "nginx"),
+             manifest(16), prepare_manifest, tls=True),
     Workload("tags-10", "all of 10 tags, 16 clients", "/s", ("drydock", "docker-registry"),
              tags(16), prepare_tags(10), full=True),
     Workload("tags-1000", "tag page of 100 at 1,000 tags, 16 clients", "/s", ("drydock", "docker-registry"),

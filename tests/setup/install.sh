@@ -82,6 +82,7 @@ need_test() {
 	need python3 command -v python3
 	need python3-venv python3 -c 'import ensurepip, venv'
 	need util-linux command -v setpriv
+	need openssl command -v openssl
 }
 
 need_clients() {
@@ -110,6 +111,7 @@ need_bench() {
 	need python3-venv python3 -c 'import ensurepip, venv'
 	need docker-registry command -v docker-registry
 	need nginx command -v nginx
+	need openssl command -v openssl
 }
 
 need_format() {

@@ -1,5 +1,6 @@
 #include "protocol/policy_condition.h"
 
+#include "protocol/base64.h"
 #include "protocol/timestamp.h"
 
 #include <arpa/inet.h>
@@ -40,6 +41,7 @@ operators[] = {
     {SLICE("ArnNotEquals"), CONDITION_ARN, true, COMPARE_EQUAL},
     {SLICE("ArnNotLike"), CONDITION_ARN, true, COMPARE_EQUAL},
     {SLICE("Bool"), CONDITION_BOOL, false, COMPARE_EQUAL},
+    {SLICE("BinaryEquals"), CONDITION_BINARY, false, COMPARE_EQUAL},
     {SLICE("NumericEquals"), CONDITION_NUMERIC, false, COMPARE_EQUAL},
     {SLICE("NumericNotEquals"), CONDITION_NUMERIC, true, COMPARE_EQUAL},
     {SLICE("NumericLessThan"), CONDITION_NUMERIC, false, COMPARE_LESS},
@@ -172,7 +174,7 @@ static bool is_arn_pattern(struct slice s)
 static bool read_value(
     struct reader *r, const struct policy_condition *c, struct slice text, struct policy_value *out)
 {
-	/* what numbers, dates and addresses say stands as it is written */
+	/* what bytes, numbers, dates and addresses say stands as it is written */
 	bool variables = r->variables && c->kind <= CONDITION_BOOL;
 
 	out->text = policy_text_of(text, variables);
@@ -183,6 +185,9 @@ static bool read_value(
 	case CONDITION_BOOL:
 		return out->text.variables || is_boolean(text) ||
 		    fault(r, "a value of Bool is neither true nor false");
+	case CONDITION_BINARY:
+		out->text.text = base64_decode(text, r->arena);
+		return out->text.text.at || fault(r, "a value of BinaryEquals is not base64");
 	case CONDITION_NULL:
 		return is_boolean(text) || fault(r, "a value of Null is neither true nor false");
 	case CONDITION_NUMERIC:
@@ -344,6 +349,7 @@ static bool value_matches(const struct policy_condition *c, const struct policy_
 {
 	switch (c->kind) {
 	case CONDITION_STRING:
+	case CONDITION_BINARY:
 		return slice_eq(text, said);
 	case CONDITION_STRING_NOCASE:
 	case CONDITION_BOOL:

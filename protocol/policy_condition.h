@@ -2,7 +2,7 @@
  * Conditions of a policy's statement: read once, judged for each request (IAM User Guide, "Condition
  * operators", "Creating a condition with multiple keys or values").
  *
- * Known are String*, Arn*, Bool, Numeric*, Date*, IpAddress, NotIpAddress and Null, in any case, with ForAllValues:
+ * Known are String*, Arn*, Bool, BinaryEquals, Numeric*, Date*, IpAddress, NotIpAddress and Null, in any case, with ForAllValues:
  * or ForAnyValue: before and IfExists behind (Null has neither). Dates are W3C's forms of ISO 8601 or
  * seconds since 1970. Pure.
  *
@@ -25,7 +25,8 @@ enum condition_kind {
 	CONDITION_STRING_NOCASE,
 	CONDITION_STRING_LIKE,
 	CONDITION_ARN,
-	CONDITION_BOOL,
+	CONDITION_BOOL, /* up to here with variables */
+	CONDITION_BINARY,
 	CONDITION_NUMERIC,
 	CONDITION_DATE,
 	CONDITION_IP,
@@ -47,7 +48,7 @@ struct policy_address { /* IPv4 as ::ffff:0:0/96 */
 };
 
 struct policy_value {
-	struct policy_text text; /* as written */
+	struct policy_text text; /* as written; of BinaryEquals the bytes */
 	union {
 		double number;
 		int64_t time_ms;

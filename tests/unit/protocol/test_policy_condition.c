@@ -81,6 +81,10 @@ static void strings(void **state)
 	    {"{\"StringLike\":{\"name\":\"team/a?\"}}", false},
 	    {"{\"StringNotLike\":{\"name\":[\"team/?\",\"x*\"]}}", true},
 	    {"{\"StringNotLike\":{\"name\":\"team/???\"}}", false},
+	    {"{\"BinaryEquals\":{\"name\":\"dGVhbS9hcHA=\"}}", true},
+	    {"{\"BinaryEquals\":{\"name\":[\"dGVhbQ==\",\"\"]}}", false},
+	    {"{\"BinaryEquals\":{\"absent\":\"\"}}", false},
+	    {"{\"BinaryEqualsIfExists\":{\"absent\":\"\"}}", true},
 	    {"{\"StringEquals\":{\"number\":7,\"yes\":true}}", true},
 	    {"{\"StringEquals\":{\"name\":\"team/app\"},\"Bool\":{\"yes\":\"false\"}}", false},
 	};
@@ -236,6 +240,7 @@ static void malformed(void **state)
 	    "{\"Null\":{\"a\":\"maybe\"}}", "{\"Bool\":{\"a\":\"yes\"}}", "{\"Bool\":{\"a\":1}}",
 	    "{\"StringEquals\":{\"a\":{}}}", "{\"StringEquals\":{\"a\":null}}",
 	    "{\"StringEquals\":{\"a\":[null]}}", "{\"StringEquals\":{\"a\":[[\"b\"]]}}",
+	    "{\"BinaryEquals\":{\"a\":\"team/app!\"}}", "{\"BinaryEquals\":{\"a\":\"dGVhbQ\"}}",
 	    "{\"NumericEquals\":{\"a\":\"\"}}", "{\"NumericEquals\":{\"a\":\"x\"}}",
 	    "{\"NumericEquals\":{\"a\":\"0x10\"}}", "{\"NumericEquals\":{\"a\":\"inf\"}}",
 	    "{\"NumericEquals\":{\"a\":\"1e999\"}}", "{\"NumericEquals\":{\"a\":\"1 \"}}",

@@ -1,6 +1,12 @@
 #include "storage/await.h"
 
+#include "storage/core.h"
+
 #include <semaphore.h>
+#include <time.h>
+
+#define PAUSE_TIMES 3
+#define PAUSE_MAX_NS (200 * 1000000LL)
 
 static void wake(struct store_job *job)
 {
@@ -19,4 +25,24 @@ enum error_code job_await(struct store *store, struct store_job *job)
 	sem_destroy(&done);
 	job->owner = NULL;
 	return job->error.code;
+}
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+enum error_code job_await_kindly(struct store *store, struct store_job *job)
+{
+	uint64_t before = atomic_load(&store->jobs_run);
+	int64_t began_ns = monotonic_ns();
+	enum error_code code = job_await(store, job);
+	int64_t pause_ns = PAUSE_TIMES * (monotonic_ns() - began_ns);
+	if (atomic_load(&store->jobs_run) - before <= 1 || atomic_load(&store->winding_down))
+		return code;
+	struct timespec pause = {.tv_nsec = pause_ns < PAUSE_MAX_NS ? pause_ns : PAUSE_MAX_NS};
+	nanosleep(&pause, NULL);
+	return code;
 }

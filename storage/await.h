@@ -9,5 +9,10 @@
 
 /* Submits the job, whose done and owner are taken, and returns its outcome. */
 enum error_code job_await(struct store *store, struct store_job *job);
+/*
+ * The same for one of many steps. When others had the writer run jobs meanwhile, it comes back only after some
+ * times as long as the step took, so that most of the writer and of the disk is theirs.
+ */
+enum error_code job_await_kindly(struct store *store, struct store_job *job);
 
 #endif

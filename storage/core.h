@@ -39,6 +39,7 @@ struct store {
 	atomic_bool broken;          /* the last commit or flush failed */
 	atomic_bool log_suspect;     /* a flush of the log failed: checkpoint before going on */
 	_Atomic int checkpoint;      /* enum checkpoint_state */
+	_Atomic uint64_t jobs_run;   /* by the writer, since the start */
 	_Atomic uint64_t generation; /* of the content: a reset begins a new one */
 	_Atomic uint64_t pulls[PULL_SLOTS]; /* image pulls noted lately (image_note_pull) */
 	bool keep_orphans;                  /* store_options, as the next two */

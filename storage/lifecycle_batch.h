@@ -8,7 +8,7 @@
 #include "storage/lifecycle_run.h"
 
 /* As many as a push would like to wait for. */
-enum { LIFECYCLE_BATCH_MAX = 32 };
+enum { LIFECYCLE_BATCH_MAX = 16 };
 
 struct lifecycle_item {
 	struct lifecycle_deed deed; /* digest, cause and action in; result, tags and parents out */

@@ -123,7 +123,7 @@ static bool do_batch(
 		return false;
 	batch->key = report->key;
 	batch->repository_id = report->repository_id;
-	if (job_await(r->store, &batch->job) != ERR_NONE) {
+	if (job_await_kindly(r->store, &batch->job) != ERR_NONE) {
 		job->error.code = batch->job.error.code;
 		job->error.detail = arena_dup(job->arena, batch->job.error.detail);
 		return false;

@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { ITEMS_AT_ONCE = 128 };
+enum { ITEMS_AT_ONCE = 64 };
 
 /* A job of storage's own: it owns its arena, with the policy. */
 struct preview_make {
@@ -103,7 +103,7 @@ static bool write_batch(struct store *store, struct preview_make *make,
 	    .set_id = make->set_id,
 	};
 	arena_init(&a);
-	bool written = job_await(store, &batch.job) == ERR_NONE && !batch.gone;
+	bool written = job_await_kindly(store, &batch.job) == ERR_NONE && !batch.gone;
 	arena_release(&a);
 	make->expiring += batch.expiring;
 	make->transitioning += batch.transitioning;

@@ -164,6 +164,7 @@ static void hand_on(struct writer *w, struct job_list *ran)
 {
 	struct job_list flush = {NULL, NULL};
 	for (struct store_job *job; (job = job_list_take(ran));) {
+		atomic_fetch_add(&w->store->jobs_run, 1);
 		if (job->settle)
 			job->settle(w->store, job);
 		/* refusals too: "exists already" is an acknowledgement of what is there */

@@ -32,7 +32,7 @@ def make_image(known, row):
         absent = Blob(b"nobody pushed this")
         return oci_image(subject=absent.descriptor())
     if "children" in row:
-        return oci_index([known[name] for name in row["children"]])
+        return oci_index([known[name] for name in row["children"]], annotations={"name": row["name"]})
     return oci_image()
 
 

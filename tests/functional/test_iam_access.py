@@ -10,6 +10,7 @@ from support.iam import (ACCOUNT, ARN, KEYS, REPOSITORY, client, keys_of, login,
                          user)
 from support.images import digest_of, oci_artifact, oci_image
 from support.refusals import refusal
+from support.tls import TlsServer
 
 INSTANCE, PIPELINE, STRANGER = session("app-instance", "instance"), user("pipeline"), user("stranger")
 NOWHERE = "sha256:" + "0" * 64
@@ -314,6 +315,23 @@ def test_conditions(drydock, admin, condition, allowed):
     else:
         with refused("AccessDeniedException"):
             ecr.list_images(repositoryName=REPOSITORY)
+
+
+def test_over_tls_transport_is_secure(tmp_path):
+    """A Deny of what does not come over TLS, as security teams write it."""
+    server = TlsServer(*options(), folder=tmp_path).start()
+    try:
+        ecr = client(server, "admin")
+        ecr.create_repository(repositoryName=REPOSITORY)
+        ecr.put_registry_policy(policyText=json.dumps({"Version": "2012-10-17", "Statement": {
+            "Effect": "Deny", "Principal": "*", "Action": "ecr:*", "Resource": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}}}}))
+        assert client(server, "pipeline").list_images(repositoryName=REPOSITORY)["imageIds"] == []
+        docker = registry(server, "pipeline")
+        assert docker.start_upload(REPOSITORY).status_code == 202
+        docker.close()
+    finally:
+        server.stop()
 
 
 def test_current_time_is_drydocks(drydock, admin):

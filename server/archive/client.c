@@ -99,6 +99,13 @@ static bool send_all(struct client *c, const void *at, size_t len)
 	return true;
 }
 
+const char *client_authority(const struct client *c, struct arena *a)
+{
+	bool v6 = strchr(c->host, ':') != NULL;
+
+	return arena_printf(a, v6 ? "[%s]:%s" : "%s:%s", c->host, c->port);
+}
+
 bool client_begin(struct client *c, const char *method, const char *path, const char *fields,
     int64_t length, struct err *err)
 {

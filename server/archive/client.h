@@ -33,6 +33,8 @@ struct client {
 /* url: "http://HOST[:PORT]" and nothing behind it but a slash. */
 bool client_init(struct client *c, const char *url, struct err *err);
 void client_release(struct client *c);
+/* "127.0.0.1:5001", as the Host field has it. */
+const char *client_authority(const struct client *c, struct arena *a);
 
 /* fields: further header lines, each with its CRLF. length: of the body, or CLIENT_CHUNKED. */
 bool client_begin(struct client *c, const char *method, const char *path, const char *fields,

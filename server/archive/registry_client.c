@@ -3,6 +3,7 @@
 
 #include "protocol/base64.h"
 #include "protocol/json.h"
+#include "server/archive/sign.h"
 #include "server/log.h"
 
 #include <stdio.h>
@@ -69,23 +70,39 @@ static bool send_whole(struct registry_client *r, const char *method, const char
 }
 
 /*
- * An operation of the ECR API. An account other than the default one is asked for as its own access key; no
- * secret is known here, and none is checked there.
+ * What signs an operation where nobody checks it (--auth token, open): an account other than the default one is asked
+ * for as its own access key.
  */
-static bool api(struct registry_client *r, const char *operation, const char *body, struct err *err)
+static const char *unchecked_fields(struct registry_client *r, struct arena *a)
 {
 	const struct config *config = &r->options->config;
 	bool named = strcmp(config->account, "000000000000") != 0;
-	char fields[1024];
 
-	snprintf(fields, sizeof(fields),
-	    "Content-Type: application/x-amz-json-1.1\r\n"
-	    "X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.%s\r\n"
+	return arena_printf(a,
 	    "Authorization: AWS4-HMAC-SHA256 Credential=%s/20260101/%s/ecr/aws4_request, "
 	    "SignedHeaders=host;x-amz-date, "
 	    "Signature=0000000000000000000000000000000000000000000000000000000000000000\r\n",
-	    operation, named ? config->account : "drydock", config->region);
-	return send_whole(r, "POST", "/", fields, slice_str(body), err);
+	    named ? config->account : "drydock", config->region);
+}
+
+/* An operation of the ECR API. */
+static bool api(struct registry_client *r, const char *operation, const char *body, struct err *err)
+{
+	const char *signature, *target, *fields;
+	struct arena a;
+	bool sent;
+
+	arena_init(&a);
+	target = arena_printf(&a, "AmazonEC2ContainerRegistry_V20150921.%s", operation);
+	signature = r->sign ? sign_fields(client_authority(&r->http, &a), target,
+				  r->options->config.region, slice_str(body), &a)
+			    : unchecked_fields(r, &a);
+	fields =
+	    arena_printf(&a, "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: %s\r\n%s",
+		target, signature);
+	sent = send_whole(r, "POST", "/", fields, slice_str(body), err);
+	arena_release(&a);
+	return sent;
 }
 
 static bool log_in(struct registry_client *r, struct err *err)
@@ -96,6 +113,11 @@ static bool log_in(struct registry_client *r, struct err *err)
 
 	if (!api(r, "GetAuthorizationToken", "{}", err))
 		return false;
+	if (r->http.status == 400 && sign_possible()) {
+		r->sign = true;
+		if (!api(r, "GetAuthorizationToken", "{}", err))
+			return false;
+	}
 	if (r->http.status != 200)
 		return refused(r, "no login", err);
 	arena_init(&a);
@@ -131,6 +153,7 @@ void registry_client_close(struct registry_client *r)
 
 bool registry_client_create(struct registry_client *r, bool *created, struct err *err)
 {
+	struct slice type;
 	struct arena a;
 	char body[400];
 	cJSON *answer;
@@ -144,9 +167,10 @@ bool registry_client_create(struct registry_client *r, bool *created, struct err
 		return refused(r, "the repository cannot be made", err);
 	arena_init(&a);
 	answer = json_parse(client_text(&r->http, ANSWER_MAX, &a, err));
-	good = *created ||
-	    slice_ends(
-		json_string(answer, "__type"), slice_str("RepositoryAlreadyExistsException"));
+	type = json_string(answer, "__type");
+	/* who may not make one may still push to it: that is told by the push */
+	good = *created || slice_is(type, "RepositoryAlreadyExistsException") ||
+	    slice_is(type, "AccessDeniedException");
 	if (!good)
 		archive_fail(err, "the repository cannot be made: %.*s",
 		    SLICE_ARG(json_string(answer, "message")));

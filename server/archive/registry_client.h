@@ -14,6 +14,7 @@ struct registry_client {
 	struct client http;
 	const struct archive_options *options;
 	char login[8192];  /* the Authorization header line of the registry */
+	bool sign;         /* its API wants signatures that are right (--auth iam) */
 	char upload[2048]; /* where the upload under way goes on */
 	/* of a data folder */
 	struct store *store;
@@ -26,7 +27,7 @@ bool registry_client_open(
     struct registry_client *r, const struct archive_options *o, struct err *err);
 void registry_client_close(struct registry_client *r);
 
-/* Makes the repository when it is not there, and says so in *created. */
+/* Makes the repository when it is not there, and says so in *created. Who may not make any goes on all the same. */
 bool registry_client_create(struct registry_client *r, bool *created, struct err *err);
 /* 1: it is there, 0: it is not, -1: failed. */
 int registry_client_has_blob(

@@ -27,7 +27,7 @@ struct store {
 	struct flusher flusher;
 	struct workers workers;
 	/* Of one thread each, for work that takes long and waits for the writer between its steps. */
-	struct workers lifecycle_runs, lifecycle_previews;
+	struct workers lifecycle_runs, lifecycle_previews, collector;
 	struct upload_table uploads;
 	struct db checkpointer;
 	/* Jobs between submission and done; store_close waits for none. */

@@ -1,4 +1,7 @@
-/* Strays that are due, in steps: each is one job, whose settling submits the next. */
+/*
+ * Strays that are due, in steps: each is one job, whose settling submits the next. A thread of the collector's own
+ * looks for them through a connection of its own; the writer only looks again at what is due, and drops it.
+ */
 #include "storage/gc.h"
 
 #include "storage/blob_flush.h"
@@ -8,10 +11,12 @@
 #include "storage/stray.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum {
-	PAGE = 256,       /* strays a step looks at */
-	DROPS_A_STEP = 64 /* and of these drops: about as many as make three milliseconds */
+	PAGE = 256,                   /* strays read at a time */
+	DROPS_A_STEP = 16,            /* about as many as make a millisecond */
+	PAUSE_MAX_NS = 100 * 1000000, /* between steps */
 };
 
 struct stray {
@@ -23,10 +28,13 @@ struct step {
 	struct store_job job;
 	struct arena arena; /* for a cause in words */
 	struct gc_run *run;
+	struct store_reader *reader;
 	int64_t blob_id, repository_id; /* the stray after which this step goes on */
 	int64_t waiting_id;             /* the blob last counted as waiting */
 	int64_t now_ms, due_ms;         /* strays touched at due_ms and before go */
-	size_t drops;
+	int64_t took_ns;                /* the writer's part of the step before, then of this one */
+	struct stray due[DROPS_A_STEP];
+	size_t due_count;
 	bool more;
 	struct gc_result found; /* by this step: counts once it is committed */
 	struct gc_files files;
@@ -34,58 +42,150 @@ struct step {
 
 static void step_submit(struct store *store, struct gc_run *run, const struct step *after);
 
-static size_t read_page(struct store_tx *tx, struct step *s, struct stray rows[PAGE])
+static int64_t monotonic_ns(void)
 {
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* ---- looking, on a thread beside the writer ---- */
+
+static size_t read_page(struct step *s, struct stray rows[PAGE])
+{
+	struct db *db = &s->reader->db;
 	size_t count = 0;
 	int step = SQLITE_DONE;
-	sqlite3_stmt *q = db_query(tx->db, Q_STRAY_PAGE);
+	sqlite3_stmt *q = db_query(db, Q_STRAY_PAGE);
 	bind_int(q, 1, s->blob_id);
 	bind_int(q, 2, s->repository_id);
-	while (count < PAGE && (step = db_step(tx->db, q)) == SQLITE_ROW)
+	while (count < PAGE && (step = db_step(db, q)) == SQLITE_ROW)
 		rows[count++] = (struct stray){sqlite3_column_int64(q, 0),
 		    sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2), false};
 	db_done(q);
 	if (step != SQLITE_ROW && step != SQLITE_DONE)
-		tx_fail(tx, &s->job);
+		job_fail(&s->job, db_failure(db), "database: %s", db_cause(db));
 	return count;
-}
-
-/* Marks those whose time is over, but that a push going on may count on. */
-static void spare_active(struct store_tx *tx, struct step *s, struct stray *rows, size_t count)
-{
-	struct upload_watch watched[PAGE];
-	size_t due = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (rows[i].touched_ms <= s->due_ms)
-			watched[due++] =
-			    (struct upload_watch){rows[i].repository_id, rows[i].touched_ms, false};
-	}
-	if (due > 0)
-		upload_table_spare(
-		    &tx->store->uploads, watched, due, s->now_ms, s->now_ms - s->due_ms);
-	for (size_t i = count; i-- > 0;) {
-		if (rows[i].touched_ms <= s->due_ms)
-			rows[i].active = watched[--due].spared;
-	}
 }
 
 struct holders {
 	bool here, images, repositories; /* images of this repository; of any; other repositories */
 };
 
-static struct holders read_holders(struct store_tx *tx, struct step *s, const struct stray *row)
+/* When it cannot be told, everybody does. */
+static struct holders read_holders(struct db *db, const struct stray *row)
 {
 	struct holders held = {true, true, true};
-	sqlite3_stmt *q = db_query(tx->db, Q_STRAY_HELD);
+	sqlite3_stmt *q = db_query(db, Q_STRAY_HELD);
 	bind_int(q, 1, row->blob_id);
 	bind_int(q, 2, row->repository_id);
-	if (db_step(tx->db, q) == SQLITE_ROW)
+	if (db_step(db, q) == SQLITE_ROW)
 		held = (struct holders){sqlite3_column_int(q, 0) != 0,
 		    sqlite3_column_int(q, 1) != 0, sqlite3_column_int(q, 2) != 0};
-	else
-		tx_fail(tx, &s->job);
 	db_done(q);
 	return held;
+}
+
+struct content {
+	struct digest digest;
+	uint64_t size;
+	bool there, synced, in_file;
+};
+
+static struct content read_content(struct db *db, int64_t blob_id)
+{
+	struct content c = {.there = false};
+	sqlite3_stmt *q = db_query(db, Q_STRAY_CONTENT);
+	bind_int(q, 1, blob_id);
+	if (db_step(db, q) == SQLITE_ROW && column_digest(q, 0, &c.digest)) {
+		c.there = true;
+		c.size = (uint64_t)sqlite3_column_int64(q, 1);
+		c.synced = sqlite3_column_int(q, 2) != 0;
+		c.in_file = sqlite3_column_int(q, 3) != 0;
+	}
+	db_done(q);
+	return c;
+}
+
+static void count_waiting(struct step *s, const struct stray *row, const struct content *c)
+{
+	if (row->blob_id == s->waiting_id)
+		return; /* several repositories see it */
+	s->waiting_id = row->blob_id;
+	s->found.waiting_blobs++;
+	s->found.waiting_bytes += c->size;
+}
+
+/* Due, it seems, or in the future: for the writer. Else it waits. */
+static void look_at(struct step *s, const struct stray *row)
+{
+	struct db *db = &s->reader->db;
+	if (row->touched_ms <= s->due_ms || row->touched_ms > s->now_ms) {
+		s->due[s->due_count++] = *row;
+	} else if (row->blob_id != s->waiting_id && !read_holders(db, row).images) {
+		struct content c = read_content(db, row->blob_id);
+		count_waiting(s, row, &c);
+	}
+}
+
+/* So that the writer is others' for at least half of the time. */
+static void pause_for(struct store *store, int64_t ns)
+{
+	struct timespec pause = {.tv_nsec = ns < PAUSE_MAX_NS ? ns : PAUSE_MAX_NS - 1};
+	if (ns > 0 && !atomic_load(&store->closing))
+		nanosleep(&pause, NULL);
+}
+
+static void step_work(struct store *store, struct store_job *job)
+{
+	struct step *s = (struct step *)job;
+	struct stray rows[PAGE];
+	struct err err = {""};
+	pause_for(store, s->took_ns);
+	if (!s->reader && !(s->reader = store_reader_open(store, &err))) {
+		job_fail(job, ERR_STORAGE_FAILED, "%s", err.text);
+		return;
+	}
+	s->now_ms = clock_now_ms(&store->clock);
+	s->due_ms = s->now_ms - (s->run->grace_ms < 0 ? store->gc.grace_ms : s->run->grace_ms);
+	s->more = true;
+	while (s->more && s->due_count < DROPS_A_STEP && !atomic_load(&store->closing)) {
+		size_t count = read_page(s, rows), i = 0;
+		for (; i < count && s->due_count < DROPS_A_STEP; i++) {
+			look_at(s, &rows[i]);
+			s->blob_id = rows[i].blob_id;
+			s->repository_id = rows[i].repository_id;
+		}
+		s->more = i < count || count == PAGE;
+	}
+}
+
+/* ---- dropping, on the writer ---- */
+
+/* Marks those that a push going on may count on. */
+static void spare_active(struct store_tx *tx, struct step *s)
+{
+	struct upload_watch watched[DROPS_A_STEP];
+	for (size_t i = 0; i < s->due_count; i++)
+		watched[i] =
+		    (struct upload_watch){s->due[i].repository_id, s->due[i].touched_ms, false};
+	upload_table_spare(
+	    &tx->store->uploads, watched, s->due_count, s->now_ms, s->now_ms - s->due_ms);
+	for (size_t i = 0; i < s->due_count; i++)
+		s->due[i].active = watched[i].spared;
+}
+
+/* Since when it is a stray by now; false when it is none any more. */
+static bool read_again(struct store_tx *tx, struct stray *row)
+{
+	sqlite3_stmt *q = db_query(tx->db, Q_STRAY_GET);
+	bind_int(q, 1, row->blob_id);
+	bind_int(q, 2, row->repository_id);
+	bool there = db_step(tx->db, q) == SQLITE_ROW;
+	if (there)
+		row->touched_ms = sqlite3_column_int64(q, 0);
+	db_done(q);
+	return there;
 }
 
 static bool run_on(
@@ -100,35 +200,12 @@ static bool run_on(
 /* The repository no longer sees the blob. */
 static void drop_link(struct store_tx *tx, struct step *s, const struct stray *row)
 {
-	s->drops++;
 	if (run_on(tx, s, Q_BLOB_UNLINK_FROM, row))
 		run_on(tx, s, Q_STRAY_DROP, row);
 }
 
-struct content {
-	struct digest digest;
-	uint64_t size;
-	bool there, synced, in_file;
-};
-
-static struct content read_content(struct store_tx *tx, int64_t blob_id)
-{
-	struct content c = {.there = false};
-	sqlite3_stmt *q = db_query(tx->db, Q_STRAY_CONTENT);
-	bind_int(q, 1, blob_id);
-	if (db_step(tx->db, q) == SQLITE_ROW && column_digest(q, 0, &c.digest)) {
-		c.there = true;
-		c.size = (uint64_t)sqlite3_column_int64(q, 1);
-		c.synced = sqlite3_column_int(q, 2) != 0;
-		c.in_file = sqlite3_column_int(q, 3) != 0;
-	}
-	db_done(q);
-	return c;
-}
-
 static void drop_content(struct store_tx *tx, struct step *s, const struct content *c)
 {
-	s->drops++;
 	s->found.blobs++;
 	s->found.bytes += c->size;
 	if (c->in_file) {
@@ -140,19 +217,10 @@ static void drop_content(struct store_tx *tx, struct step *s, const struct conte
 		tx_fail(tx, &s->job);
 }
 
-static void count_waiting(struct step *s, const struct stray *row, const struct content *c)
-{
-	if (row->blob_id == s->waiting_id)
-		return; /* several repositories see it */
-	s->waiting_id = row->blob_id;
-	s->found.waiting_blobs++;
-	s->found.waiting_bytes += c->size;
-}
-
 /* What no image holds and no other repository sees. One that is being flushed is some job's own still. */
 static void judge_last(struct store_tx *tx, struct step *s, const struct stray *row, bool due)
 {
-	struct content c = read_content(tx, row->blob_id);
+	struct content c = read_content(tx->db, row->blob_id);
 	if (!c.there)
 		drop_link(tx, s, row);
 	else if (due && c.synced)
@@ -171,12 +239,12 @@ static void touch_now(struct store_tx *tx, struct step *s, const struct stray *r
 	tx_exec(tx, &s->job, q);
 }
 
-static void judge(struct store_tx *tx, struct step *s, const struct stray *row)
+static void judge(struct store_tx *tx, struct step *s, struct stray *row)
 {
-	bool due = row->touched_ms <= s->due_ms && !row->active;
-	struct holders held = read_holders(tx, s, row);
-	if (s->job.error.code != ERR_NONE)
+	if (!read_again(tx, row))
 		return;
+	bool due = row->touched_ms <= s->due_ms && !row->active;
+	struct holders held = read_holders(tx->db, row);
 	if (row->touched_ms > s->now_ms)
 		touch_now(tx, s, row);
 	if (held.here) {
@@ -186,7 +254,7 @@ static void judge(struct store_tx *tx, struct step *s, const struct stray *row)
 	} else if (due) {
 		drop_link(tx, s, row);
 	} else if (!held.images) {
-		struct content c = read_content(tx, row->blob_id);
+		struct content c = read_content(tx->db, row->blob_id);
 		count_waiting(s, row, &c);
 	}
 }
@@ -194,18 +262,11 @@ static void judge(struct store_tx *tx, struct step *s, const struct stray *row)
 static void step_run(struct store_tx *tx, struct store_job *job)
 {
 	struct step *s = (struct step *)job;
-	int64_t grace_ms = s->run->grace_ms < 0 ? tx->store->gc.grace_ms : s->run->grace_ms;
-	struct stray rows[PAGE];
-	s->now_ms = clock_now_ms(&tx->store->clock);
-	s->due_ms = s->now_ms - grace_ms;
-	size_t count = read_page(tx, s, rows), i = 0;
-	spare_active(tx, s, rows, count);
-	for (; i < count && s->drops < DROPS_A_STEP && job->error.code == ERR_NONE; i++) {
-		judge(tx, s, &rows[i]);
-		s->blob_id = rows[i].blob_id;
-		s->repository_id = rows[i].repository_id;
-	}
-	s->more = i < count || count == PAGE;
+	int64_t began = monotonic_ns();
+	spare_active(tx, s);
+	for (size_t i = 0; i < s->due_count && job->error.code == ERR_NONE; i++)
+		judge(tx, s, &s->due[i]);
+	s->took_ns = monotonic_ns() - began;
 }
 
 void gc_files_remove(struct store *store, const struct gc_files *files)
@@ -235,16 +296,24 @@ static void end_run(struct store_tx *tx, struct store_job *job)
 		tx_fail(tx, job);
 }
 
+/* One that the store's closing has cut short is due again. */
+static void cut_run(struct store_tx *tx, struct store_job *job)
+{
+	(void)tx;
+	(void)job;
+}
+
 static void end_settle(struct store *store, struct store_job *job)
 {
-	store->collected_ms = clock_now_ms(&store->clock);
+	if (job->run == end_run)
+		store->collected_ms = clock_now_ms(&store->clock);
 	if (job->done == store_job_free)
 		store->collecting = false;
 }
 
 static void end(struct store *store, struct gc_run *run)
 {
-	run->job.run = end_run;
+	run->job.run = atomic_load(&store->closing) ? cut_run : end_run;
 	run->job.settle = end_settle;
 	store_submit(store, &run->job);
 }
@@ -253,16 +322,19 @@ static void step_settle(struct store *store, struct store_job *job)
 {
 	struct step *s = (struct step *)job;
 	struct gc_run *run = s->run;
-	if (job->error.code != ERR_NONE) {
-		job_fail(&run->job, job->error.code, "%.*s", SLICE_ARG(job->error.detail));
-		end(store, run);
+	bool failed = job->error.code != ERR_NONE;
+	if (!failed) {
+		gc_files_remove(store, &s->files);
+		add_result(&run->result, &s->found);
+	}
+	if (!failed && s->more && !atomic_load(&store->closing)) {
+		step_submit(store, run, s);
 		return;
 	}
-	gc_files_remove(store, &s->files);
-	add_result(&run->result, &s->found);
-	if (s->more && !atomic_load(&store->closing))
-		step_submit(store, run, s);
-	else if (atomic_load(&store->sweep_due) && !atomic_load(&store->closing))
+	store_reader_close(s->reader);
+	if (failed)
+		job_fail(&run->job, job->error.code, "%.*s", SLICE_ARG(job->error.detail));
+	if (!failed && atomic_load(&store->sweep_due) && !atomic_load(&store->closing))
 		sweep_begin(store, run, end);
 	else
 		end(store, run);
@@ -281,6 +353,7 @@ static void step_submit(struct store *store, struct gc_run *run, const struct st
 		abort();
 	arena_init(&s->arena);
 	s->job.arena = &s->arena;
+	s->job.work = step_work;
 	s->job.run = step_run;
 	s->job.settle = step_settle;
 	s->job.done = step_done;
@@ -289,8 +362,10 @@ static void step_submit(struct store *store, struct gc_run *run, const struct st
 		s->blob_id = after->blob_id;
 		s->repository_id = after->repository_id;
 		s->waiting_id = after->waiting_id;
+		s->took_ns = after->took_ns;
+		s->reader = after->reader;
 	}
-	store_submit(store, &s->job);
+	store_submit_to(store, &store->collector, &s->job);
 }
 
 void gc_submit(struct store *store, struct gc_run *run)

@@ -6,7 +6,7 @@
  * sees goes. Also idle uploads that are too old, and, after a crash, files that no row speaks of.
  *
  * It runs by itself every interval on Drydock's clock, and when asked. Its cost is that of the strays
- * (and, once after a crash, of a look at each file's name), in steps of a few milliseconds between
+ * (and, once after a crash, of a look at each file's name), in steps of a millisecond or so between
  * which other jobs run.
  *
  * A push cannot lose what it was told is there: an upload's end, a mount and a renewal (blob_renew) change the

@@ -135,6 +135,7 @@
 	X(STRAY_PAGE,                                                                                         \
 	    "SELECT blob_id, repository_id, touched_ms FROM stray "                                           \
 	    "WHERE (blob_id, repository_id) > (?1, ?2) ORDER BY blob_id, repository_id")                      \
+	X(STRAY_GET, "SELECT touched_ms FROM stray WHERE blob_id = ?1 AND repository_id = ?2")                \
 	X(STRAY_HELD,                                                                                         \
 	    "SELECT EXISTS(SELECT 1 FROM image_blob WHERE blob_id = ?1 AND repository_id = ?2), "             \
 	    "EXISTS(SELECT 1 FROM image_blob WHERE blob_id = ?1), "                                           \

@@ -186,6 +186,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	workers_init(&store->workers, store, WORKERS_MAX);
 	workers_init(&store->lifecycle_runs, store, 1);
 	workers_init(&store->lifecycle_previews, store, 1);
+	workers_init(&store->collector, store, 1);
 	writer_init(&store->writer, store);
 	if (files_open(&store->files, options->path, err)) {
 		if (open_all(store, &why))
@@ -223,6 +224,7 @@ void store_close(struct store *store)
 	writer_stop(&store->writer);
 	workers_stop(&store->lifecycle_runs);
 	workers_stop(&store->lifecycle_previews);
+	workers_stop(&store->collector);
 	workers_stop(&store->workers);
 	flusher_stop(&store->flusher);
 	if (ran && !atomic_load(&store->sweep_due))

@@ -12,7 +12,7 @@
 
 /*
  * All fill account, region and principal, and return false with c->error set when the mode of access
- * refuses: ERR_NOT_AUTHORIZED or ERR_TOKEN_EXPIRED here,
+ * refuses: ERR_NOT_AUTHORIZED or ERR_TOKEN_EXPIRED here.
  */
 bool identify_registry(struct call *c);
 /* ERR_MISSING_AUTHENTICATION, ERR_INCOMPLETE_SIGNATURE, and with --auth iam the others of signature.h here. */

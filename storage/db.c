@@ -78,6 +78,12 @@ bool db_open(struct db *db, const char *path, enum db_role role, bool ephemeral)
 		return false;
 	sqlite3_extended_result_codes(db->handle, 1);
 	sqlite3_busy_timeout(db->handle, 10000);
+	/*
+	 * A statement's plan does not depend on what is bound to it. Without this SQLite prepares a statement anew
+	 * whenever a value is bound that might meet a partial index's condition: each read of a document whose
+	 * kind is not that of the read before took 20 us longer.
+	 */
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
 	if (role == DB_WRITER)
 		return set_up_writer(db, ephemeral);
 	return role == DB_CHECKPOINTER ? set_up_checkpointer(db, ephemeral) : set_up_reader(db);

@@ -41,7 +41,7 @@ static void the_repository_asks(void **state)
 	struct sample *s = image_sample(f, "one", "v1", NULL);
 	struct digest digest = put_ok(f, s);
 	int64_t first_ms = image_of(f, &digest).scanned_ms;
-	assert_int_equal(first_ms, image_of(f, &digest).pushed_ms);
+	assert_in_range(first_ms - image_of(f, &digest).pushed_ms, 0, 4999);
 	/* The same again with another tag is no new image. */
 	clock_forward(f, 5000);
 	s->tags[0] = slice_str("v2");

@@ -30,9 +30,6 @@ LIFECYCLE = json.dumps({"rules": [{
     "action": {"type": "expire"}}]})
 SIGNING = {"rules": [{"signingProfileArn": "arn:aws:signer:us-east-1:123456789012:/signing-profiles/all"}]}
 
-# Not offered yet: take them off when their operations enter the table of server/ecr/dispatch.c.
-NOT_YET = {"start-lifecycle-policy-preview", "get-lifecycle-policy-preview", "wait lifecycle-policy-preview-complete"}
-
 CASES = {}
 
 
@@ -562,8 +559,7 @@ def test_every_subcommand_has_a_case():
     assert set(CASES) == commands()
 
 
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.xfail(reason="not offered yet")) if name in NOT_YET else name for name in CASES])
+@pytest.mark.parametrize("name", CASES)
 def test_subcommand(cli, name):
     CASES[name](cli)
 
@@ -632,7 +628,6 @@ def test_pages(cli, command):
     assert sum(pieces, []) == everything
 
 
-@pytest.mark.xfail(reason="not offered yet")
 def test_pages_of_a_preview(cli):
     make_images(cli)
     cli.ecr.start_lifecycle_policy_preview(repositoryName=REPOSITORY, lifecyclePolicyText=LIFECYCLE)

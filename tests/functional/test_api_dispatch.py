@@ -1,31 +1,14 @@
 """From a POST to an operation or a refusal: targets, bodies, credentials, accounts, regions, host names; and sts."""
 
-import re
 
 import pytest
 from support.api import TARGET_PREFIX, authorization, call, post
 from support.aws import refused
-from support.binary import SOURCE
 from support.cases import cases
 from support.images import oci_image
 from support.refusals import ACCOUNT, not_found
-from support.shapes import MODEL
-
-# The table of what this version does: tests of the rest need no change when a line is added to it.
-OFFERED = set(re.findall(r'^    \{"(\w+)", op_', (SOURCE / "server/ecr/dispatch.c").read_text(), re.MULTILINE))
-
 
 # -- targets ----------------------------------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("operation", sorted(set(MODEL["operations"]) - OFFERED))
-def test_what_is_not_offered_says_so(drydock, operation):
-    """No operation of the model pretends."""
-    assert "CreateRepository" in OFFERED
-    answer = call(drydock, operation, {"repositoryName": "team/app"})
-    assert (answer.status, answer.code) == (400, "UnknownOperationException")
-    assert answer.message == (
-        f"{operation} is an operation of Amazon ECR's API that this version of Drydock does not offer yet")
-
 
 def test_ecr_public_is_not_offered_yet(drydock):
     answer = post(drydock, target="SpencerFrontendService.DescribeRepositories")

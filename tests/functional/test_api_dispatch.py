@@ -1,5 +1,6 @@
 """From a POST to an operation or a refusal: targets, bodies, credentials, accounts, regions, host names; and sts."""
 
+import re
 
 import pytest
 from support.api import TARGET_PREFIX, authorization, call, post
@@ -7,6 +8,7 @@ from support.aws import refused
 from support.cases import cases
 from support.images import oci_image
 from support.refusals import ACCOUNT, not_found
+
 
 # -- targets ----------------------------------------------------------------------------------------------------------
 

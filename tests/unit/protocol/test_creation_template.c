@@ -19,8 +19,8 @@ static void every_member_is_read(void **state)
 	arena_init(&a);
 	assert_true(creation_template_parse(slice_str(full), &a, &t));
 	assert_true(slice_is(t.mutability, "IMMUTABLE_WITH_EXCLUSION"));
-	assert_true(slice_is(
-	    t.exclusion_filters, "[{\"filterType\":\"WILDCARD\",\"filter\":\"dev-*\"}]"));
+	assert_true(
+	    slice_is(t.exclusion_filters, "[{\"filterType\":\"WILDCARD\",\"filter\":\"dev-*\"}]"));
 	assert_true(slice_is(t.encryption_type, "KMS"));
 	assert_true(slice_is(t.kms_key, "arn:key"));
 	assert_true(slice_is(t.repository_policy, "{}"));

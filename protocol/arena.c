@@ -109,7 +109,7 @@ void *arena_alloc(struct arena *a, size_t len)
 	if (len > SIZE_MAX / 2)
 		abort();
 	size_t need = ((len + ALIGN - 1) & ~(size_t)(ALIGN - 1)) + REDZONE;
-	if ((size_t)(a->end - a->at) < need)
+	if (!a->at || (size_t)(a->end - a->at) < need)
 		arena_grow(a, need);
 	char *at = a->at;
 	a->at += need;

@@ -3,15 +3,16 @@
 static void allocations_are_aligned_and_apart(void **state)
 {
 	struct arena *a = *state;
-	char *last_end = NULL;
+	uint8_t *last = NULL;
 
 	for (size_t len = 0; len < 300; len++) {
-		char *at = arena_alloc(a, len);
+		uint8_t *at = arena_alloc(a, len);
 		assert_non_null(at);
 		assert_int_equal((uintptr_t)at % 16, 0);
-		memset(at, 0xa5, len);
-		assert_ptr_not_equal(at, last_end);
-		last_end = at + len;
+		memset(at, (int)len, len);
+		for (size_t i = 0; i + 1 < len; i++)
+			assert_int_equal(last[i], (uint8_t)(len - 1));
+		last = at;
 	}
 }
 

@@ -1,5 +1,7 @@
 #include "support.h"
 
+#include "storage/core.h"
+
 #include "protocol/json.h"
 
 #include <ftw.h>
@@ -331,4 +333,15 @@ void assert_slice(struct slice s, const char *expected)
 	}
 	if (!slice_is(s, expected))
 		fail_msg("\"%.*s\" is not \"%s\"", SLICE_ARG(s), expected);
+}
+
+int64_t count_rows(struct fixture *f, const char *table)
+{
+	sqlite3_stmt *q = NULL;
+	const char *sql = arena_printf(&f->arena, "SELECT count(*) FROM %s", table);
+	assert_int_equal(sqlite3_prepare_v2(f->reader->db.handle, sql, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	int64_t count = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	return count;
 }

@@ -95,4 +95,7 @@ struct image image_of(struct fixture *f, const struct digest *digest);
 const char *tags_of(struct fixture *f, const struct digest *digest);
 void assert_slice(struct slice s, const char *expected);
 
+/* How many rows a table has, by the reader. */
+int64_t count_rows(struct fixture *f, const char *table);
+
 #endif

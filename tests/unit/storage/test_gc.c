@@ -40,17 +40,6 @@ static void reopen(struct fixture *f)
 	fixture_open(f);
 }
 
-static int64_t count_rows(struct fixture *f, const char *table)
-{
-	sqlite3_stmt *q = NULL;
-	const char *sql = arena_printf(&f->arena, "SELECT count(*) FROM %s", table);
-	assert_int_equal(sqlite3_prepare_v2(f->reader->db.handle, sql, -1, &q, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-	int64_t count = sqlite3_column_int64(q, 0);
-	sqlite3_finalize(q);
-	return count;
-}
-
 static bool file_there(struct fixture *f, const struct digest *digest)
 {
 	char name[FILE_NAME_MAX];

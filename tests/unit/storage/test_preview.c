@@ -55,23 +55,12 @@ static void push(struct fixture *f, int count)
 	}
 }
 
-static int64_t count_of(struct fixture *f, const char *table)
-{
-	sqlite3_stmt *q = NULL;
-	const char *sql = arena_printf(&f->arena, "SELECT count(*) FROM %s", table);
-	assert_int_equal(sqlite3_prepare_v2(f->reader->db.handle, sql, -1, &q, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
-	int64_t count = sqlite3_column_int64(q, 0);
-	sqlite3_finalize(q);
-	return count;
-}
-
 static void wait_for_count(struct fixture *f, const char *table, int64_t count)
 {
 	struct timespec pause = {.tv_nsec = 1000000};
-	for (int i = 0; i < 20000 && count_of(f, table) != count; i++)
+	for (int i = 0; i < 20000 && count_rows(f, table) != count; i++)
 		nanosleep(&pause, NULL);
-	assert_int_equal(count_of(f, table), count);
+	assert_int_equal(count_rows(f, table), count);
 }
 
 /* All results by pages of that size, which must be in order. */

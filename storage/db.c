@@ -1,5 +1,7 @@
 #include "storage/db.h"
 
+#include "storage/disk.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -28,6 +30,7 @@ static void configure_once(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 	sqlite3_initialize();
+	disk_vfs_register();
 }
 
 static bool apply(struct db *db, const char *sql)
@@ -105,8 +108,38 @@ sqlite3_stmt *db_query(struct db *db, enum db_query query)
 	return db->statements[query];
 }
 
+#ifdef DRYDOCK_FAULTS
+
+#define DB_NAME(name, sql) [Q_##name] = "sql." #name,
+static const char *const names[Q_COUNT] = {DB_STATEMENTS(DB_NAME)};
+#undef DB_NAME
+
+/* Whether this step is to fail, untaken. */
+static bool fails(struct db *db, const sqlite3_stmt *q)
+{
+	size_t i = 0;
+
+	while (i < Q_COUNT && db->statements[i] != q)
+		i++;
+	db->fault = i < Q_COUNT ? fault(names[i]) : 0;
+	return db->fault != 0;
+}
+
+#else
+
+static bool fails(struct db *db, const sqlite3_stmt *q)
+{
+	(void)db;
+	(void)q;
+	return false;
+}
+
+#endif
+
 int db_step(struct db *db, sqlite3_stmt *q)
 {
+	if (q && fails(db, q))
+		return SQLITE_IOERR;
 	return q ? sqlite3_step(q) : sqlite3_extended_errcode(db->handle);
 }
 
@@ -129,6 +162,10 @@ bool db_run(struct db *db, enum db_query query)
 
 enum error_code db_failure(const struct db *db)
 {
+#ifdef DRYDOCK_FAULTS
+	if (db->fault)
+		return db->fault == ENOSPC ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED;
+#endif
 	int code = sqlite3_errcode(db->handle) & 0xff;
 	bool full = code == SQLITE_FULL ||
 	    (code == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC);
@@ -137,6 +174,10 @@ enum error_code db_failure(const struct db *db)
 
 const char *db_cause(const struct db *db)
 {
+#ifdef DRYDOCK_FAULTS
+	if (db->fault)
+		return "a failpoint";
+#endif
 	return sqlite3_errmsg(db->handle);
 }
 

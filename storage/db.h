@@ -29,6 +29,9 @@ enum db_query { DB_STATEMENTS(DB_ENUM) Q_COUNT };
 struct db {
 	sqlite3 *handle;
 	sqlite3_stmt *statements[Q_COUNT];
+#ifdef DRYDOCK_FAULTS
+	int fault; /* the last step was made to fail with this errno; 0: it was taken */
+#endif
 };
 
 /* The last two cannot write; one of an immutable database is opened by URI (peek.h). */

@@ -1,6 +1,7 @@
 #include "storage/files.h"
 
 #include "protocol/names.h"
+#include "storage/disk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -80,16 +81,27 @@ static bool take_lock(struct files *f, struct err *err)
 static bool make_folders(struct files *f)
 {
 	for (size_t i = 0; folders[i]; i++) {
-		if (mkdirat(f->folder, folders[i], 0700) != 0 && errno != EEXIST)
+		if (disk_mkdir(f->folder, folders[i], 0700) != 0 && errno != EEXIST)
 			return false;
 	}
 	return true;
 }
 
+static int flush_log(int fd)
+{
+	return disk_flush(fd, "flush-log");
+}
+
+static int flush_blob(int fd)
+{
+	return disk_flush(fd, "flush-blob");
+}
+
 bool files_open(struct files *f, const char *path, struct err *err)
 {
 	f->folder = f->lock = -1;
-	f->flush_log = f->flush_blob = fdatasync;
+	f->flush_log = flush_log;
+	f->flush_blob = flush_blob;
 	bool made = path ? make_path(path) : make_temporary(f);
 	if (path)
 		snprintf(f->path, sizeof(f->path), "%s", path);
@@ -106,7 +118,7 @@ bool files_open(struct files *f, const char *path, struct err *err)
 		return false;
 	/* the database holds the key of tokens: made here, so that its mode is not SQLite's choice
 	 */
-	int database = openat(f->folder, "drydock.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int database = disk_open(f->folder, "drydock.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (database >= 0)
 		close(database);
 	if (database < 0 || !make_folders(f))
@@ -179,17 +191,17 @@ int files_open_upload(struct files *f, const uint8_t id[16], bool create)
 {
 	char name[FILE_NAME_MAX];
 	files_upload_name(id, name);
-	return openat(f->folder, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+	return disk_open(f->folder, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
 }
 
 /* Some file systems have no second names: there the file moves. */
 static int link_once(struct files *f, const char *from, const char *to)
 {
-	if (linkat(f->folder, from, f->folder, to, 0) == 0)
+	if (disk_link(f->folder, from, to) == 0)
 		return 0;
 	if (errno != EPERM && errno != EOPNOTSUPP)
 		return errno;
-	return renameat(f->folder, from, f->folder, to) == 0 ? 0 : errno;
+	return disk_rename(f->folder, from, to) == 0 ? 0 : errno;
 }
 
 int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest)
@@ -200,12 +212,12 @@ int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *
 	int failure = link_once(f, from, to);
 	if (failure == ENOENT) {
 		snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(to, '/') - to), to);
-		if (mkdirat(f->folder, folder, 0700) != 0 && errno != EEXIST)
+		if (disk_mkdir(f->folder, folder, 0700) != 0 && errno != EEXIST)
 			return errno;
 		failure = link_once(f, from, to);
 	}
 	if (failure == EEXIST) {
-		unlinkat(f->folder, to, 0);
+		disk_unlink(f->folder, to);
 		failure = link_once(f, from, to);
 	}
 	return failure;
@@ -215,15 +227,16 @@ int files_open_blob(struct files *f, const struct digest *digest)
 {
 	char name[FILE_NAME_MAX];
 	files_blob_name(digest, name);
-	return openat(f->folder, name, O_RDONLY | O_CLOEXEC);
+	return disk_open(f->folder, name, O_RDONLY | O_CLOEXEC, 0);
 }
 
-static int flush_folder(struct files *f, const char *name, int (*flush)(int))
+/* A blob's file; flush NULL: a folder. */
+static int flush_name(struct files *f, const char *name, int (*flush)(int))
 {
-	int fd = openat(f->folder, name, O_RDONLY | O_CLOEXEC);
+	int fd = disk_open(f->folder, name, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return errno;
-	int failure = flush(fd) == 0 ? 0 : errno;
+	int failure = (flush ? flush(fd) : disk_flush_folder(fd, name)) == 0 ? 0 : errno;
 	close(fd);
 	return failure;
 }
@@ -232,10 +245,10 @@ int files_flush_blob(struct files *f, const struct digest *digest)
 {
 	char name[FILE_NAME_MAX];
 	files_blob_name(digest, name);
-	int failure = flush_folder(f, name, f->flush_blob);
+	int failure = flush_name(f, name, f->flush_blob);
 	for (int up = 0; up < 2 && !failure; up++) { /* .../ab, then .../sha256 */
 		*strrchr(name, '/') = '\0';
-		failure = flush_folder(f, name, fsync);
+		failure = flush_name(f, name, NULL);
 	}
 	return failure;
 }
@@ -255,7 +268,7 @@ int files_hash_watched(int fd, enum digest_algorithm algorithm, uint64_t *size, 
 	struct hasher *h = hasher_new(algorithm);
 	ssize_t got;
 	*size = 0;
-	while ((got = pread(fd, bytes, STEP, (off_t)*size)) > 0) {
+	while ((got = disk_read(fd, bytes, STEP, (off_t)*size)) > 0) {
 		hasher_update(h, bytes, (size_t)got);
 		*size += (uint64_t)got;
 		if (each)
@@ -270,7 +283,7 @@ int files_hash_watched(int fd, enum digest_algorithm algorithm, uint64_t *size, 
 
 void files_remove(struct files *f, const char *name)
 {
-	unlinkat(f->folder, name, 0);
+	disk_unlink(f->folder, name);
 }
 
 static DIR *open_folder(struct files *f, const char *name)
@@ -334,7 +347,7 @@ static int set_aside(struct files *f, const char *name)
 	for (int i = 0; i < TRIES; i++) {
 		unsigned number = atomic_fetch_add(&f->aside, 1);
 		snprintf(to, sizeof(to), "aside/%ld-%u", (long)getpid(), number);
-		failure = renameat(f->folder, name, f->folder, to) == 0 ? 0 : errno;
+		failure = disk_rename(f->folder, name, to) == 0 ? 0 : errno;
 		if (failure != EEXIST && failure != ENOTEMPTY && failure != EISDIR &&
 		    failure != ENOTDIR)
 			break;

@@ -1,4 +1,5 @@
 #include "storage/core.h"
+#include "storage/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,7 @@ static int flush_log(struct flusher *f)
 	struct files *files = &f->store->files;
 	if (files->flush_log(f->log_fd) != 0)
 		return errno;
-	if (!f->entry_kept && fsync(files->folder) != 0)
+	if (!f->entry_kept && disk_flush_folder(files->folder, "") != 0)
 		return errno;
 	f->entry_kept = true;
 	return 0;
@@ -56,7 +57,7 @@ bool flusher_start(struct flusher *f, struct store *store)
 	f->store = store;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->wake, NULL);
-	f->log_fd = openat(store->files.folder, "drydock.db-wal", O_RDWR | O_CLOEXEC);
+	f->log_fd = disk_open(store->files.folder, "drydock.db-wal", O_RDWR | O_CLOEXEC, 0);
 	f->started = f->log_fd >= 0 && thread_start(&f->thread, flusher_main, f);
 	return f->started;
 }

@@ -1,5 +1,7 @@
 #include "storage/spool.h"
 
+#include "storage/disk.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +36,7 @@ static uint32_t check_of(const struct raw_head *raw)
 
 static int open_one(int folder, const char *name, bool wipe)
 {
-	return openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | (wipe ? O_TRUNC : 0), 0600);
+	return disk_open(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | (wipe ? O_TRUNC : 0), 0600);
 }
 
 int spool_open(struct spool *spool, int folder, bool wipe)
@@ -47,7 +49,7 @@ int spool_open(struct spool *spool, int folder, bool wipe)
 int spool_look(struct spool *spool, int folder)
 {
 	spool->bytes = -1;
-	spool->heads = openat(folder, "sessions", O_RDONLY | O_CLOEXEC);
+	spool->heads = disk_open(folder, "sessions", O_RDONLY | O_CLOEXEC, 0);
 	return spool->heads >= 0 ? 0 : errno;
 }
 
@@ -71,7 +73,7 @@ static int write_at(int fd, const void *bytes, size_t len, uint64_t offset)
 {
 	const char *at = bytes;
 	while (len > 0) {
-		ssize_t wrote = pwrite(fd, at, len, (off_t)offset);
+		ssize_t wrote = disk_write(fd, at, len, (off_t)offset);
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote <= 0)
@@ -126,7 +128,7 @@ int spool_clear_head(struct spool *spool, uint32_t slot)
 bool spool_read_head(struct spool *spool, uint32_t slot, char text[512], struct spool_head *head)
 {
 	struct raw_head raw;
-	if (pread(spool->heads, &raw, sizeof(raw), (off_t)slot * HEAD_BYTES) != sizeof(raw) ||
+	if (disk_read(spool->heads, &raw, sizeof(raw), (off_t)slot * HEAD_BYTES) != sizeof(raw) ||
 	    raw.magic != MAGIC || raw.check != check_of(&raw) ||
 	    (size_t)raw.account_len + raw.region_len + raw.name_len > sizeof(raw.key))
 		return false;
@@ -154,6 +156,6 @@ int spool_write(struct spool *spool, uint32_t slot, uint64_t offset, const void 
 
 int spool_read(struct spool *spool, uint32_t slot, void *at, size_t len)
 {
-	ssize_t got = pread(spool->bytes, at, len, (off_t)slot * BLOB_INLINE_MAX);
+	ssize_t got = disk_read(spool->bytes, at, len, (off_t)slot * BLOB_INLINE_MAX);
 	return got == (ssize_t)len ? 0 : got < 0 ? errno : EIO;
 }

@@ -2,6 +2,7 @@
  * The request's side of an upload: sessions, and bytes coming in. All of it runs on the request's
  * thread. How one becomes a blob is upload_finish.c.
  */
+#include "storage/disk.h"
 #include "storage/rows.h"
 
 #include <errno.h>
@@ -115,7 +116,7 @@ static void hash(struct upload *u, struct slice bytes)
 static int write_out(int fd, const char *at, size_t len, uint64_t offset)
 {
 	while (len > 0) {
-		ssize_t wrote = pwrite(fd, at, len, (off_t)offset);
+		ssize_t wrote = disk_write(fd, at, len, (off_t)offset);
 		if (wrote < 0 && errno == EINTR)
 			continue;
 		if (wrote <= 0)
@@ -150,7 +151,8 @@ static int reopen_file(struct upload *u)
 		return errno;
 	if ((uint64_t)st.st_size < u->size)
 		return EIO;
-	return (uint64_t)st.st_size == u->size || ftruncate(u->fd, (off_t)u->size) == 0 ? 0 : errno;
+	return (uint64_t)st.st_size == u->size || disk_truncate(u->fd, (off_t)u->size) == 0 ? 0
+											    : errno;
 }
 
 struct write_back {
@@ -202,7 +204,7 @@ static int append(struct upload *u, struct slice bytes)
 static void spoil(struct upload *u)
 {
 	u->spoilt = true;
-	if (u->fd >= 0 && ftruncate(u->fd, 0) != 0)
+	if (u->fd >= 0 && disk_truncate(u->fd, 0) != 0)
 		return; /* then its room returns a little later */
 }
 

@@ -5,6 +5,8 @@
 #include "storage/stray.h"
 #include "storage/template.h"
 
+#include <assert.h>
+
 enum { DEPTH_MAX = 4 }; /* an index in an index in ... */
 
 /* One copy being made. */
@@ -156,6 +158,7 @@ static bool copy_image(struct copy *copy, const struct image_row *row, const str
 {
 	struct manifest parsed;
 	struct slice blobs, bytes;
+	assert(depth <= DEPTH_MAX);
 	if (!read_source(copy, row, &blobs, &bytes))
 		return false;
 	if (manifest_parse(bytes, row->media_type, copy->job.arena, &parsed, NULL) != MANIFEST_OK) {

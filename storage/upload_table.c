@@ -1,5 +1,6 @@
 #include "storage/core.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ static void list_add(struct idle_list *list, struct upload *u)
 static void list_take(struct upload *u)
 {
 	struct idle_list *list = u->list;
+	assert(list && list->count > 0);
 	*(u->older ? &u->older->newer : &list->oldest) = u->newer;
 	*(u->newer ? &u->newer->older : &list->newest) = u->older;
 	u->older = u->newer = NULL;
@@ -55,8 +57,9 @@ static void chain_in(struct upload_table *table, struct upload *u)
 static void chain_out(struct upload_table *table, struct upload *u)
 {
 	struct upload **at = bucket_of(table, u->id);
-	while (*at != u)
+	while (*at && *at != u)
 		at = &(*at)->chain;
+	assert(*at == u);
 	*at = u->chain;
 }
 
@@ -115,6 +118,7 @@ static void take_idle(struct upload_table *table, struct upload *u)
 static void end(struct upload *u)
 {
 	struct upload_table *table = &u->store->uploads;
+	assert(!u->list);
 	if (u->fd >= 0)
 		close(u->fd);
 	if (u->in_file || u->fd >= 0)
@@ -294,6 +298,7 @@ void upload_give_back(struct upload *u)
 {
 	struct upload_table *table = &u->store->uploads;
 	struct hasher *forgotten = NULL;
+	assert(!u->list); /* only who holds it gives it back */
 	if (u->fd >= 0)
 		close(u->fd);
 	u->fd = -1;

@@ -72,23 +72,25 @@ static size_t show_byte(char text[8], unsigned char c, bool in_json)
 /* As much of it as max bytes of the line hold. */
 static void put_shown(struct buf *line, struct slice s, size_t max, bool in_json)
 {
-	static const char cut[] = "...";
-	size_t begin = line->len,
-	       fits = begin; /* fits: how far it may go when it must end in "..." */
-	char text[8];
+	static const char cut[3] = "...";
+	size_t used = 0, fits = 0; /* fits: how far it may go when it must end in "..." */
+	char *at = buf_reserve(line, max);
 
-	for (size_t i = 0; i < s.len; i++) {
+	for (size_t i = 0; at && i < s.len; i++) {
+		char text[8];
 		size_t len = show_byte(text, (unsigned char)s.at[i], in_json);
 
-		if (line->len + len > begin + max) {
-			line->len = fits;
-			buf_puts(line, cut);
-			return;
+		if (used + len > max) {
+			memcpy(at + fits, cut, sizeof(cut));
+			used = fits + sizeof(cut);
+			break;
 		}
-		buf_put(line, text, len);
-		if (line->len + strlen(cut) <= begin + max)
-			fits = line->len;
+		for (size_t j = 0; j < len; j++)
+			at[used++] = text[j];
+		if (used + sizeof(cut) <= max)
+			fits = used;
 	}
+	line->len += used;
 }
 
 static void put_word(struct buf *line, struct slice s)

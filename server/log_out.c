@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake, idle;   /* there is something to write; something was written */
 	bool started;                /* there is a thread; constant once others run */
-	bool terminal;               /* as started */
+	bool terminal, file;         /* what it is, as started; a file is always writable */
 	bool writing;                /* somebody is at write(2), without the lock */
 	bool torn;                   /* the last write broke off within a line; the writer's */
 	char queue[LOG_QUEUE_BYTES]; /* whole lines, round and round */
@@ -149,6 +150,7 @@ void log_out_start(void)
 	pthread_condattr_t monotonic;
 	pthread_attr_t attr;
 	pthread_t thread;
+	struct stat st;
 
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -159,6 +161,7 @@ void log_out_start(void)
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	out.terminal = isatty(STDERR_FILENO);
+	out.file = fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode);
 	out.started = pthread_create(&thread, &attr, drain, NULL) == 0;
 	pthread_attr_destroy(&attr);
 }
@@ -187,7 +190,8 @@ bool log_out(struct slice line)
 	if (!out.started)
 		return put(line.at, line.len, true) == line.len;
 	pthread_mutex_lock(&out.lock);
-	at_once = !out.terminal && !out.writing && out.rest_len == 0 && out.len == 0 && writable(0);
+	at_once = !out.terminal && !out.writing && out.rest_len == 0 && out.len == 0 &&
+	    (out.file || writable(0));
 	if (at_once)
 		out.writing = true;
 	else

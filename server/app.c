@@ -8,6 +8,7 @@
 #include "server/http/authority.h"
 #include "server/http/tls.h"
 #include "server/log.h"
+#include "server/log_out.h"
 #include "server/policy_cache.h"
 #include "server/registry/registry.h"
 
@@ -114,6 +115,7 @@ static void *loop_start(struct http_loop *loop)
 	state->reader = store_reader_open(app->store, &err);
 	if (!state->reader) {
 		log_say(LOG_LEVEL_ERROR, "%s", err.text);
+		log_out_end();
 		exit(1);
 	}
 	if (getrandom(&state->random, sizeof(state->random), 0) != sizeof(state->random))

@@ -1,7 +1,8 @@
 /*
  * The log: one line a request, and what went wrong, on standard error.
  *
- * Set up once before threads start; any thread may write, a line is one write(2), so lines never mix.
+ * Set up once before threads start; any thread may write. Lines never mix, each is whole, and saying one never
+ * waits for whoever reads them (log_out.h).
  */
 #ifndef DRYDOCK_SERVER_LOG_H
 #define DRYDOCK_SERVER_LOG_H

@@ -1,4 +1,8 @@
 /* drydock: the program. Everything is in its verbs. */
+#ifdef NDEBUG
+#error "asserts stay on, also in what is shipped"
+#endif
+
 #include "server/config.h"
 #include "server/verbs.h"
 

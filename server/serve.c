@@ -2,6 +2,7 @@
 #include "server/app.h"
 #include "server/iam_file.h"
 #include "server/log.h"
+#include "server/log_out.h"
 #include "server/verbs.h"
 #include "storage/lifecycle_run.h"
 
@@ -136,6 +137,7 @@ static int serve(const struct config *config, const struct iam_config *iam)
 	block_signals(&stop);
 	raise_descriptor_limit();
 	keep_memory_flat();
+	log_out_start();
 	store = store_open(&options, &err);
 	if (!store) {
 		fprintf(stderr, "drydock: %s\n", err.text);
@@ -143,6 +145,7 @@ static int serve(const struct config *config, const struct iam_config *iam)
 	}
 	if (!app_start(&app, config, store, iam, &err)) {
 		store_close(store);
+		log_out_end();
 		fprintf(stderr, "drydock: %s\n", err.text);
 		return 1;
 	}
@@ -153,6 +156,7 @@ static int serve(const struct config *config, const struct iam_config *iam)
 	store_wind_down(store);
 	app_stop(&app, GRACE_MS);
 	store_close(store);
+	log_out_end();
 	return 0;
 }
 

@@ -43,14 +43,22 @@ bool archive_held(struct store_tx *tx, struct store_job *job, const struct image
 {
 	bool active = false;
 	struct digest parent;
-	struct image_row of_parent;
 	sqlite3_stmt *q = db_query(tx->db, Q_CHILD_PARENTS);
 	bind_int(q, 1, row->repository_id);
 	bind_digest(q, 2, &row->digest);
 	while (!active && db_step(tx->db, q) == SQLITE_ROW) {
-		if (column_digest(q, 0, &parent) &&
-		    image_row_find(tx, job, row->repository_id, &parent, &of_parent) == ERR_NONE)
-			active = of_parent.status == IMAGE_ACTIVE;
+		if (!column_digest(q, 0, &parent))
+			continue;
+		sqlite3_stmt *pullable = db_query(tx->db, Q_IMAGE_PULLABLE);
+		bind_int(pullable, 1, row->repository_id);
+		bind_digest(pullable, 2, &parent);
+		int step = db_step(tx->db, pullable);
+		db_done(pullable);
+		active = step == SQLITE_ROW;
+		if (step != SQLITE_ROW && step != SQLITE_DONE) {
+			tx_fail(tx, job);
+			break;
+		}
 	}
 	db_done(q);
 	return active;

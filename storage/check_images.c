@@ -285,23 +285,37 @@ static size_t child_rows(struct check *ck, const struct item *i)
 	return count;
 }
 
-static bool named_before(const struct manifest *m, size_t n)
+static int by_digest(const void *a, const void *b)
 {
-	for (size_t j = 0; j < n; j++)
-		if (digest_eq(&m->children[j].digest, &m->children[n].digest))
-			return true;
-	return false;
+	uint8_t one[DIGEST_KEY_MAX] = {0}, other[DIGEST_KEY_MAX] = {0};
+	digest_to_key(a, one);
+	digest_to_key(b, other);
+	return memcmp(one, other, sizeof(one));
+}
+
+/* How many different children a manifest names. */
+static size_t children_named(const struct manifest *m)
+{
+	struct digest *all = calloc(m->child_count + 1, sizeof(*all));
+	size_t count = 0;
+	if (!all)
+		abort();
+	for (size_t n = 0; n < m->child_count; n++)
+		all[n] = m->children[n].digest;
+	qsort(all, m->child_count, sizeof(*all), by_digest);
+	for (size_t n = 0; n < m->child_count; n++)
+		count += n == 0 || !digest_eq(&all[n - 1], &all[n]);
+	free(all);
+	return count;
 }
 
 static bool children_right(struct check *ck, const struct item *i)
 {
-	size_t distinct = 0;
 	for (size_t n = 0; n < i->manifest.child_count; n++) {
 		if (!has_child(ck, i, &i->manifest.children[n].digest))
 			return false;
-		distinct += !named_before(&i->manifest, n);
 	}
-	return distinct == child_rows(ck, i);
+	return children_named(&i->manifest) == child_rows(ck, i);
 }
 
 static bool write_children(struct check *ck, const struct item *i)

@@ -5,16 +5,33 @@
 #include "storage/stray.h"
 #include "storage/template.h"
 
+#include <assert.h>
+
 enum { DEPTH_MAX = 4 }; /* an index in an index in ... */
 
 /* One copy being made. */
 struct copy {
 	struct store_tx *tx;
-	struct store_job job; /* its own error: the push goes on */
+	struct store_job
+	    job; /* its own error: the push goes on; its arena holds one image at a time */
 	int64_t source_id;
 	struct repository_key to;
 	int64_t to_id;
 };
+
+/* Frees an image's memory; what outlives it, a failure or the layer to wait for, moves to the arena outside. */
+static void leave_arena(struct copy *copy, struct arena *own, struct arena *outside)
+{
+	struct error *error = &copy->job.error;
+	*error = (struct error){.code = error->code, .detail = arena_dup(outside, error->detail)};
+	if (copy->tx->waits_for) {
+		struct digest *digest = arena_alloc(outside, sizeof(*digest));
+		*digest = *copy->tx->waits_for;
+		copy->tx->waits_for = digest;
+	}
+	copy->job.arena = outside;
+	arena_release(own);
+}
 
 /* The destination repository, made when it is not there. */
 static bool find_destination(struct copy *copy)
@@ -72,19 +89,51 @@ static bool read_source(
 	return step == SQLITE_ROW;
 }
 
+/* Whether the destination has the image, to be pulled: then it has what that names, too. */
+static bool is_there(struct copy *copy, const struct digest *digest)
+{
+	sqlite3_stmt *q = db_query(copy->tx->db, Q_IMAGE_PULLABLE);
+	bind_int(q, 1, copy->to_id);
+	bind_digest(q, 2, digest);
+	int step = db_step(copy->tx->db, q);
+	db_done(q);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		tx_fail(copy->tx, &copy->job);
+	return step == SQLITE_ROW;
+}
+
 static bool copy_image(struct copy *copy, const struct image_row *row, const struct slice *tags,
     size_t tag_count, int depth);
 
-/* An index comes with its images. */
+/* A child that the source has, in memory of its own: of a whole tree only one branch is held at once. */
+static bool copy_child(struct copy *copy, const struct digest *digest, int depth)
+{
+	struct arena own, *outside = copy->job.arena;
+	struct image_row child;
+	arena_init(&own);
+	copy->job.arena = &own;
+	enum error_code code =
+	    image_row_find(copy->tx, &copy->job, copy->source_id, digest, &child);
+	bool good = code == ERR_IMAGE_NOT_FOUND ||
+	    (code == ERR_NONE && copy_image(copy, &child, NULL, 0, depth));
+	leave_arena(copy, &own, outside);
+	return good;
+}
+
+/*
+ * An index comes with its images: those that are not there yet, so that each is copied once, however often
+ * indexes name it, and a push costs no more than the images that the destination lacks.
+ */
 static bool copy_children(struct copy *copy, const struct manifest *parsed, int depth)
 {
 	for (size_t i = 0; i < parsed->child_count && depth < DEPTH_MAX; i++) {
-		struct image_row child;
-		enum error_code code = image_row_find(
-		    copy->tx, &copy->job, copy->source_id, &parsed->children[i].digest, &child);
-		if (code == ERR_IMAGE_NOT_FOUND)
+		const struct digest *digest = &parsed->children[i].digest;
+		if (i > 0 && digest_eq(digest, &parsed->children[i - 1].digest))
 			continue;
-		if (code != ERR_NONE || !copy_image(copy, &child, NULL, 0, depth + 1))
+		if (is_there(copy, digest))
+			continue;
+		if (copy->job.error.code != ERR_NONE || !copy_child(copy, digest, depth + 1) ||
+		    copy->tx->waits_for)
 			return false;
 	}
 	return true;
@@ -109,6 +158,7 @@ static bool copy_image(struct copy *copy, const struct image_row *row, const str
 {
 	struct manifest parsed;
 	struct slice blobs, bytes;
+	assert(depth <= DEPTH_MAX);
 	if (!read_source(copy, row, &blobs, &bytes))
 		return false;
 	if (manifest_parse(bytes, row->media_type, copy->job.arena, &parsed, NULL) != MANIFEST_OK) {
@@ -142,10 +192,13 @@ static bool replicate_to(struct store_tx *tx, struct store_job *job,
     const struct repository_key *to, const struct image_row *row, const struct slice *tags,
     size_t tag_count)
 {
+	struct arena own;
 	struct copy copy = {
-	    .tx = tx, .job.arena = job->arena, .source_id = row->repository_id, .to = *to};
+	    .tx = tx, .job.arena = &own, .source_id = row->repository_id, .to = *to};
+	arena_init(&own);
 	if (find_destination(&copy))
 		copy_image(&copy, row, tags, tag_count, 0);
+	leave_arena(&copy, &own, job->arena);
 	if (copy.job.error.code >= ERR_STORAGE_FULL) {
 		job->error = copy.job.error;
 		return false;

@@ -172,6 +172,8 @@
 	X(IMAGE_SIZE,                                                                                         \
 	    "SELECT size_bytes FROM image WHERE repository_id = ?1 AND " SQL_ALL_PLACES                       \
 	    " AND digest = ?2")                                                                               \
+	X(IMAGE_PULLABLE,                                                                                     \
+	    "SELECT 1 FROM image WHERE repository_id = ?1 AND tagged IN (0, 1) AND digest = ?2")              \
 	X(IMAGE_ADD,                                                                                          \
 	    "INSERT INTO image(repository_id, tagged, digest, id, media_type, artifact_type, "                \
 	    "manifest_size, size_bytes, pushed_ms, subject, tag_count, tags) "                                \

@@ -1,5 +1,6 @@
 #include "storage/core.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ static void list_add(struct idle_list *list, struct upload *u)
 static void list_take(struct upload *u)
 {
 	struct idle_list *list = u->list;
+	assert(list && list->count > 0);
 	*(u->older ? &u->older->newer : &list->oldest) = u->newer;
 	*(u->newer ? &u->newer->older : &list->newest) = u->older;
 	u->older = u->newer = NULL;
@@ -55,8 +57,9 @@ static void chain_in(struct upload_table *table, struct upload *u)
 static void chain_out(struct upload_table *table, struct upload *u)
 {
 	struct upload **at = bucket_of(table, u->id);
-	while (*at != u)
+	while (*at && *at != u)
 		at = &(*at)->chain;
+	assert(*at == u);
 	*at = u->chain;
 }
 
@@ -83,10 +86,30 @@ static bool slot_take(struct upload_table *table, uint32_t *slot)
 	return true;
 }
 
+/* Nobody holds the session any more. */
+static void idle_add(struct upload_table *table, struct idle_list *list, struct upload *u)
+{
+	list_add(list, u);
+	holder_idle(&table->holders, u);
+}
+
+/* An idle session is held from now on. */
+static void idle_take(struct upload_table *table, struct upload *u)
+{
+	list_take(u);
+	holder_busy(&table->holders, u);
+}
+
+static void enter(struct upload_table *table, struct upload *u)
+{
+	chain_in(table, u);
+	u->holder = holder_enter(&table->holders, &u->key, u->repository_id);
+}
+
 /* Takes an idle session out, for the caller to end. */
 static void take_idle(struct upload_table *table, struct upload *u)
 {
-	list_take(u);
+	idle_take(table, u);
 	chain_out(table, u);
 }
 
@@ -95,6 +118,7 @@ static void take_idle(struct upload_table *table, struct upload *u)
 static void end(struct upload *u)
 {
 	struct upload_table *table = &u->store->uploads;
+	assert(!u->list);
 	if (u->fd >= 0)
 		close(u->fd);
 	if (u->in_file || u->fd >= 0)
@@ -102,6 +126,8 @@ static void end(struct upload *u)
 	spool_clear_head(&table->spool, u->slot);
 	pthread_mutex_lock(&table->lock);
 	slot_free(table, u->slot);
+	if (u->holder)
+		holder_leave(&table->holders, u->holder);
 	pthread_mutex_unlock(&table->lock);
 	hasher_free(u->hasher);
 	free(u);
@@ -149,8 +175,8 @@ void upload_table_load(struct upload_table *table, struct store *store)
 		}
 		struct upload *u = from_head(store, &head);
 		u->slot = slot;
-		chain_in(table, u);
-		list_add(&table->cold, u);
+		enter(table, u);
+		idle_add(table, &table->cold, u);
 	}
 	table->slots_used = slots;
 }
@@ -160,6 +186,9 @@ void upload_table_release(struct upload_table *table)
 	for (size_t i = 0; i < UPLOAD_BUCKETS; i++) {
 		for (struct upload *u; (u = table->buckets[i]);) {
 			table->buckets[i] = u->chain;
+			if (u->list)
+				idle_take(table, u);
+			holder_leave(&table->holders, u->holder);
 			if (u->fd >= 0)
 				close(u->fd);
 			hasher_free(u->hasher);
@@ -187,13 +216,13 @@ int upload_write_head(struct upload *u)
 	return spool_write_head(&u->store->uploads.spool, u->slot, &head);
 }
 
-/* A slot for a new session; when there is none, the session idle longest gives its own. */
+/* A slot for a new session; when there is none, one of whoever has most idle sessions gives its own. */
 static bool have_slot(struct upload_table *table, uint32_t *slot)
 {
 	pthread_mutex_lock(&table->lock);
 	bool taken = slot_take(table, slot);
 	struct upload *surplus = NULL;
-	if (!taken && (surplus = table->cold.oldest ? table->cold.oldest : table->warm.oldest))
+	if (!taken && (surplus = holder_surplus(&table->holders)))
 		take_idle(table, surplus);
 	pthread_mutex_unlock(&table->lock);
 	if (!surplus)
@@ -219,7 +248,7 @@ enum error_code upload_new(struct store *store, const struct spool_head *head, s
 		return error_of_errno(failure);
 	}
 	pthread_mutex_lock(&table->lock);
-	chain_in(table, u);
+	enter(table, u);
 	pthread_mutex_unlock(&table->lock);
 	*out = u;
 	return ERR_NONE;
@@ -232,7 +261,7 @@ enum upload_claim upload_claim(
 	struct upload *u = find(table, id);
 	enum upload_claim claim = !u ? UPLOAD_ABSENT : u->list ? UPLOAD_CLAIMED : UPLOAD_HELD;
 	if (claim == UPLOAD_CLAIMED) {
-		list_take(u);
+		idle_take(table, u);
 		*out = u;
 	}
 	pthread_mutex_unlock(&table->lock);
@@ -269,6 +298,7 @@ void upload_give_back(struct upload *u)
 {
 	struct upload_table *table = &u->store->uploads;
 	struct hasher *forgotten = NULL;
+	assert(!u->list); /* only who holds it gives it back */
 	if (u->fd >= 0)
 		close(u->fd);
 	u->fd = -1;
@@ -277,7 +307,7 @@ void upload_give_back(struct upload *u)
 	if (dead)
 		chain_out(table, u);
 	else
-		list_add(&table->warm, u);
+		idle_add(table, &table->warm, u);
 	if (table->warm.count > UPLOADS_WARM_MAX) {
 		struct upload *cools = table->warm.oldest;
 		list_take(cools);

@@ -5,13 +5,14 @@
  * bytes; the table's lock guards who holds it. What a session needs to survive its process is in
  * the spool.
  *
- * There are at most SPOOL_SLOTS_MAX; beyond that the one idle longest is given up. Idle ones beyond
- * UPLOADS_WARM_MAX keep no running hash: it is made again from the bytes when it is needed.
+ * There are at most SPOOL_SLOTS_MAX; beyond that who has most idle ones gives one up (upload_holder.h). Idle ones
+ * beyond UPLOADS_WARM_MAX keep no running hash: it is made again from the bytes when it is needed.
  */
 #ifndef DRYDOCK_STORAGE_UPLOAD_TABLE_H
 #define DRYDOCK_STORAGE_UPLOAD_TABLE_H
 
 #include "storage/spool.h"
+#include "storage/upload_holder.h"
 
 #include <pthread.h>
 
@@ -20,8 +21,10 @@ enum { UPLOADS_WARM_MAX = 256, UPLOAD_BUCKETS = 1024 };
 struct upload {
 	/* the table's */
 	struct upload *chain;
-	struct upload *older, *newer; /* in its idle list */
-	struct idle_list *list;       /* NULL: it is held */
+	struct upload *older, *newer;           /* in its idle list */
+	struct idle_list *list;                 /* NULL: it is held */
+	struct upload_holder *holder;           /* its repository */
+	struct upload *older_here, *newer_here; /* in the repository's idle list */
 	/* fixed */
 	struct store *store;
 	uint8_t id[16];
@@ -57,7 +60,8 @@ struct upload_table {
 	struct spool spool;
 	struct upload *buckets[UPLOAD_BUCKETS];
 	struct idle_list warm, cold; /* warm ones may have their running hash */
-	uint32_t *free_slots;        /* below slots_used */
+	struct upload_holders holders;
+	uint32_t *free_slots; /* below slots_used */
 	size_t free_count, free_cap;
 	uint32_t slots_used;
 };

@@ -4,6 +4,7 @@
 #include "protocol/timestamp.h"
 #include "server/admin/admin_internal.h"
 #include "server/gc_report.h"
+#include "server/log_out.h"
 
 /* The clock stays within the years that times can be written in. */
 static const int64_t latest_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
@@ -237,6 +238,8 @@ static enum http_step metrics(struct http_request *req)
 	    "Requests whose client went away.", n.aborted);
 	metric(&out, "drydock_received_bytes_total", "counter", "Bytes received.", n.bytes_in);
 	metric(&out, "drydock_sent_bytes_total", "counter", "Bytes sent.", n.bytes_out);
+	metric(&out, "drydock_log_lines_lost_total", "counter",
+	    "Lines of the log that nobody read in time.", log_out_lost());
 	http_reply(req, 200);
 	http_reply_header(req, "Content-Type", slice_str("text/plain; version=0.0.4"));
 	http_reply_body(req, buf_slice(&out));

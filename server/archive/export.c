@@ -6,6 +6,7 @@
 #include "protocol/json.h"
 #include "protocol/tar.h"
 #include "server/archive/archive.h"
+#include "server/archive/digest_set.h"
 #include "server/archive/registry_client.h"
 #include "server/verbs.h"
 
@@ -13,7 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { NESTING_MAX = 4, PIECE = 128 * 1024, MEMBER_NAME_MAX = 200, BLOBS_MAX = 100000 };
@@ -26,9 +27,8 @@ struct export
 	struct arena arena;
 	struct err *err;
 	FILE *file;
-	struct digest *written; /* what the tar has already */
-	size_t written_count, written_room;
-	struct slice docker; /* manifest.json's one entry; absent until an image was met */
+	struct digest_set written; /* what the tar has already */
+	struct slice docker;       /* manifest.json's one entry; absent until an image was met */
 	uint64_t bytes;
 };
 
@@ -68,22 +68,6 @@ static bool put_file(struct export *ex, const char *name, struct slice bytes)
 	    put_padding(ex, bytes.len);
 }
 
-/* True when it is in the tar already; else it is noted as being there. */
-static bool note(struct export *ex, const struct digest *digest)
-{
-	for (size_t i = 0; i < ex->written_count; i++)
-		if (digest_eq(&ex->written[i], digest))
-			return true;
-	if (ex->written_count == ex->written_room) {
-		ex->written_room = ex->written_room ? ex->written_room * 2 : 64;
-		ex->written = realloc(ex->written, ex->written_room * sizeof(*ex->written));
-		if (!ex->written)
-			abort();
-	}
-	ex->written[ex->written_count++] = *digest;
-	return false;
-}
-
 /* The answer's body into the tar, held against its digest. */
 static bool copy_blob(struct export *ex, const struct digest *digest)
 {
@@ -117,7 +101,7 @@ static bool put_blob(struct export *ex, const struct descriptor *d)
 	uint64_t size;
 	int there;
 
-	if (note(ex, &d->digest))
+	if (!digest_set_add(&ex->written, &d->digest))
 		return true;
 	there = registry_client_get_blob(&ex->registry, &d->digest, ex->err);
 	if (there < 0)
@@ -174,42 +158,58 @@ static bool put_parts(struct export *ex, const struct manifest *m, int depth)
 		if (!put_blob(ex, &m->layers[i]))
 			return false;
 	for (size_t i = 0; i < m->child_count; i++) {
+		if (digest_set_has(&ex->written, &m->children[i].digest))
+			continue;
 		digest_format(&m->children[i].digest, text);
-		child = m->children[i];
 		if (!put_tree(ex, text, &child, depth + 1))
 			return false;
 	}
 	return true;
 }
 
-/* A manifest and all it names; *root is told what it is. A digest that is asked for is checked. */
-static bool put_tree(struct export *ex, const char *reference, struct descriptor *root, int depth)
+/* The manifest that a tag or digest names; a digest that is asked for is checked. */
+static bool get_manifest(struct export *ex, const char *reference, struct arena *a,
+    struct descriptor *root, struct slice *bytes, struct manifest *m)
 {
-	struct slice type, why = {NULL, 0}, bytes;
-	char name[MEMBER_NAME_MAX];
+	struct slice type, why = {NULL, 0};
 	struct digest asked;
-	struct manifest m;
 
-	if (depth > NESTING_MAX || ex->written_count > BLOBS_MAX)
-		return archive_fail(ex->err, "the image is nested too deep, or too large");
-	bytes = registry_client_manifest(&ex->registry, reference, &type, &ex->arena, ex->err);
-	if (!bytes.at)
+	*bytes = registry_client_manifest(&ex->registry, reference, &type, a, ex->err);
+	if (!bytes->at)
 		return false;
-	if (manifest_parse(bytes, type, &ex->arena, &m, &why) != MANIFEST_OK)
+	if (manifest_parse(*bytes, type, a, m, &why) != MANIFEST_OK)
 		return archive_fail(
 		    ex->err, "the server has sent no manifest: %.*s", SLICE_ARG(why));
-	*root = (struct descriptor){.size = bytes.len, .media_type = m.media_type};
+	*root = (struct descriptor){
+	    .size = bytes->len, .media_type = arena_dup(&ex->arena, m->media_type)};
 	if (digest_parse(slice_str(reference), &asked) != DIGEST_OK)
 		asked.algorithm = DIGEST_SHA256;
-	digest_compute((enum digest_algorithm)asked.algorithm, bytes, &root->digest);
-	if (strchr(reference, ':') && !digest_eq(&asked, &root->digest))
-		return archive_fail(
-		    ex->err, "the server has sent another manifest than was asked for");
-	if (note(ex, &root->digest))
-		return true;
-	ex->progress.total += m.config.size + m.layers_bytes;
-	describe_for_docker(ex, &m);
-	return put_parts(ex, &m, depth) && put_file(ex, blob_name(&root->digest, name), bytes);
+	digest_compute((enum digest_algorithm)asked.algorithm, *bytes, &root->digest);
+	return !strchr(reference, ':') || digest_eq(&asked, &root->digest) ||
+	    archive_fail(ex->err, "the server has sent another manifest than was asked for");
+}
+
+/* A manifest and all it names, from the leaves up, in memory of its own; *root is told what it is. */
+static bool put_tree(struct export *ex, const char *reference, struct descriptor *root, int depth)
+{
+	char name[MEMBER_NAME_MAX];
+	struct slice bytes;
+	struct manifest m;
+	struct arena a;
+	bool good;
+
+	if (depth > NESTING_MAX || ex->written.count > BLOBS_MAX)
+		return archive_fail(ex->err, "the image is nested too deep, or too large");
+	arena_init(&a);
+	good = get_manifest(ex, reference, &a, root, &bytes, &m);
+	if (good && digest_set_add(&ex->written, &root->digest)) {
+		ex->progress.total += m.config.size + m.layers_bytes;
+		describe_for_docker(ex, &m);
+		good =
+		    put_parts(ex, &m, depth) && put_file(ex, blob_name(&root->digest, name), bytes);
+	}
+	arena_release(&a);
+	return good;
 }
 
 static struct slice index_of(struct export *ex, const struct descriptor *root)
@@ -254,18 +254,36 @@ static bool put_all(struct export *ex, struct descriptor *root)
 	    put(ex, end, sizeof(end));
 }
 
+/* A file beside the one that is to be, with the rights that any new file gets. NULL: *err says why. */
+static FILE *open_beside(struct export *ex, const char *part)
+{
+	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+
+	if (file)
+		return file;
+	archive_fail(ex->err, "%.300s: %s", ex->options->words[1], strerror(errno));
+	if (fd >= 0) {
+		close(fd);
+		unlink(part);
+	}
+	return NULL;
+}
+
 /* Through a file beside it, which is removed when anything fails. */
 static bool write_file(struct export *ex, struct descriptor *root)
 {
 	const char *path = ex->options->words[1];
-	char *part = arena_printf(&ex->arena, "%s.XXXXXX", path);
-	int fd = mkostemp(part, O_CLOEXEC);
+	uint32_t chance = 0;
+	char *part;
 	bool good;
 
-	ex->file = fd < 0 ? NULL : fdopen(fd, "wb");
-	if (!ex->file)
+	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
 		return archive_fail(ex->err, "%.300s: %s", path, strerror(errno));
-	fchmod(fd, 0644);
+	part = arena_printf(&ex->arena, "%s.%08x", path, chance);
+	ex->file = open_beside(ex, part);
+	if (!ex->file)
+		return false;
 	good = put_all(ex, root);
 	if (fclose(ex->file) != 0 && good)
 		good = archive_fail(ex->err, "%.300s: %s", path, strerror(errno));
@@ -293,7 +311,7 @@ static void say_done(struct export *ex, const struct descriptor *root)
 	json_object(&w);
 	json_put_cstr(&w, "repository", o->repository);
 	json_put_cstr(&w, "digest", text);
-	json_put_num(&w, "blobs", (int64_t)ex->written_count);
+	json_put_num(&w, "blobs", (int64_t)ex->written.count);
 	json_put_num(&w, "bytes", (int64_t)ex->bytes);
 	json_object_end(&w);
 	printf("%.*s\n", SLICE_ARG(buf_slice(&b)));
@@ -310,7 +328,7 @@ static bool export_now(struct export *ex)
 	progress_end(&ex->progress);
 	if (good)
 		say_done(ex, &root);
-	free(ex->written);
+	digest_set_release(&ex->written);
 	return good;
 }
 

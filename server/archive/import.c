@@ -7,6 +7,7 @@
  */
 #include "protocol/json.h"
 #include "server/archive/archive.h"
+#include "server/archive/digest_set.h"
 #include "server/archive/registry_client.h"
 #include "server/archive/source.h"
 #include "server/verbs.h"
@@ -35,8 +36,8 @@ struct import {
 	struct err *err;
 	char digest[DIGEST_TEXT_MAX]; /* of the image */
 	bool created;
-	size_t manifests;      /* of the layout, read so far */
-	uint64_t blobs, bytes; /* sent */
+	struct digest_set manifests; /* of the layout, pushed so far */
+	uint64_t blobs, bytes;       /* sent */
 };
 
 static const char *blob_name(const struct digest *d, char name[MEMBER_NAME_MAX])
@@ -102,6 +103,8 @@ static bool push_parts(struct import *im, const struct manifest *m, int depth)
 		if (!push_blob(im, &m->layers[i]))
 			return false;
 	for (size_t i = 0; i < m->child_count; i++) {
+		if (digest_set_has(&im->manifests, &m->children[i].digest))
+			continue;
 		digest_format(&m->children[i].digest, text);
 		if (!push_tree(im, &m->children[i].digest, text, depth + 1))
 			return false;
@@ -128,8 +131,8 @@ static bool read_manifest(struct import *im, const struct digest *digest, struct
 }
 
 /*
- * A manifest of the layout with all it names, from the leaves up. Indexes that name each other over and over
- * would never end: their number is bounded, and so is what is in memory of them.
+ * A manifest of the layout with all it names, from the leaves up, each once however often indexes name it: their
+ * number is bounded, and so is what is in memory of them.
  */
 static bool push_tree(
     struct import *im, const struct digest *digest, const char *reference, int depth)
@@ -139,12 +142,13 @@ static bool push_tree(
 	struct arena a;
 	bool good;
 
-	if (depth > NESTING_MAX || ++im->manifests > MANIFESTS_MAX)
+	if (depth > NESTING_MAX || im->manifests.count >= MANIFESTS_MAX)
 		return archive_fail(im->err, "its indexes are nested too deep, or name too many");
 	arena_init(&a);
 	good = read_manifest(im, digest, &a, &bytes, &m) && push_parts(im, &m, depth) &&
 	    registry_client_put_manifest(&im->registry, reference, m.media_type, bytes, im->err);
 	arena_release(&a);
+	digest_set_add(&im->manifests, digest);
 	return good;
 }
 
@@ -445,6 +449,7 @@ static bool import_now(struct import *im)
 	registry_client_close(&im->registry);
 	progress_end(&im->progress);
 	source_close(im->source);
+	digest_set_release(&im->manifests);
 	return good;
 }
 

@@ -34,6 +34,16 @@ static bool read_exactly(struct source *s, void *to, size_t len)
 	return gzread(s->tar, to, (unsigned)len) == (int)len;
 }
 
+/* Says why a read failed: what zlib has found, else what is said here. */
+static bool fail_read(struct source *s, struct err *err, const char *why)
+{
+	int fault;
+
+	gzerror(s->tar, &fault);
+	return archive_fail(
+	    err, "%s", fault == Z_DATA_ERROR ? "its compressed content is damaged" : why);
+}
+
 /* A pax or long-name header's content. */
 static bool read_extra(
     struct source *s, const struct tar_entry *entry, struct tar_extra *extra, struct err *err)
@@ -112,8 +122,8 @@ static bool read_entry(struct source *s, struct tar_extra *extra, bool *end, str
 	const char *why = NULL;
 
 	if (!read_exactly(s, block, sizeof(block)))
-		return archive_fail(
-		    err, s->count ? "the archive is cut short" : "it is no tar archive");
+		return fail_read(
+		    s, err, s->count ? "the archive is cut short" : "it is no tar archive");
 	if ((*end = tar_block_empty(block)))
 		return true;
 	if (!tar_header_read(block, &entry, &why))
@@ -128,6 +138,23 @@ static bool read_entry(struct source *s, struct tar_extra *extra, bool *end, str
 	}
 	return skip(s, entry.size) ||
 	    archive_fail(err, "the archive is cut short within \"%.200s\"", entry.name);
+}
+
+/*
+ * Behind the tar's end, to the file's: a gzip stream says there whether it is whole. What a tar is padded with is
+ * passed over.
+ */
+static bool read_to_end(struct source *s, struct err *err)
+{
+	char piece[16 * 1024];
+	int n, fault;
+
+	do
+		n = gzread(s->tar, piece, sizeof(piece));
+	while (n > 0);
+	gzerror(s->tar, &fault);
+	return (n == 0 && fault == Z_OK) ||
+	    fail_read(s, err, "the archive is cut short: its compressed content has no end");
 }
 
 static int by_name(const void *a, const void *b)
@@ -150,6 +177,8 @@ static bool read_table(struct source *s, struct err *err)
 		if (end)
 			break;
 	}
+	if (!read_to_end(s, err))
+		return false;
 	if (s->count)
 		qsort(s->members, s->count, sizeof(*s->members), by_name);
 	for (size_t i = 1; i < s->count; i++)
@@ -242,18 +271,49 @@ static const struct member *find(struct source *s, const char *name)
 			: NULL;
 }
 
-/* A folder's file, not through a link at its end; -1 when there is none. */
-static int open_in_folder(const struct source *s, const char *name, uint64_t *size)
+/* Opens what is named there, never through a link; -1 when it is none of that kind (S_IFDIR, S_IFREG). */
+static int open_kind(int folder, const char *name, mode_t kind, uint64_t *size)
 {
-	int fd = openat(s->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, fd = -1;
 	struct stat st;
 
-	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+	/* first by name: opening a device may do something */
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == kind)
+		fd = openat(folder, name, flags);
+	if (fd >= 0 && (fstat(fd, &st) != 0 || (st.st_mode & S_IFMT) != kind)) {
 		close(fd);
-		return -1;
+		fd = -1;
 	}
 	if (fd >= 0)
 		*size = (uint64_t)st.st_size;
+	return fd;
+}
+
+/*
+ * A folder's file; -1 when there is none. Names come from the archive's own texts: they are what tar_name_clean
+ * lets pass, and are walked part by part without following any link, so that none leads out of the folder.
+ */
+static int open_in_folder(const struct source *s, const char *name, uint64_t *size)
+{
+	char clean[TAR_NAME_MAX], *at = clean, *slash;
+	int folder = s->folder, fd;
+
+	if ((size_t)snprintf(clean, sizeof(clean), "%s", name) >= sizeof(clean) ||
+	    !tar_name_clean(clean))
+		return -1;
+	while ((slash = strchr(at, '/'))) {
+		*slash = '\0';
+		fd = open_kind(folder, at, S_IFDIR, size);
+		if (folder != s->folder)
+			close(folder);
+		if (fd < 0)
+			return -1;
+		folder = fd;
+		at = slash + 1;
+	}
+	fd = open_kind(folder, at, S_IFREG, size);
+	if (folder != s->folder)
+		close(folder);
 	return fd;
 }
 

@@ -1,4 +1,9 @@
-/* A body in a file. See spill.h. */
+/*
+ * A body in a file. See spill.h.
+ *
+ * It is mapped rather than read, as that copies nothing. Touching a page that the disk does not give back is SIGBUS,
+ * the end of the process: so all pages are brought in before the mapping is handed out, in a way that says so.
+ */
 #include "server/http/spill.h"
 
 #include <errno.h>
@@ -51,12 +56,52 @@ bool spill_write(struct spill *spill, const char *folder, struct slice piece)
 	return true;
 }
 
+/* Reads it all, for kernels that cannot say whether bringing in a mapping failed. */
+static bool readable(const struct spill *spill)
+{
+	char piece[16 * 1024];
+	size_t at = 0;
+
+	while (at < spill->len) {
+		ssize_t n = pread(spill->fd, piece, sizeof(piece), (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			errno = EIO;
+		if (n <= 0)
+			return false;
+		at += (size_t)n;
+	}
+	return true;
+}
+
+static bool bring_in(const struct spill *spill, void *map)
+{
+#ifdef MADV_POPULATE_READ /* Linux 5.14 */
+	if (madvise(map, spill->len, MADV_POPULATE_READ) == 0)
+		return true;
+	if (errno != EINVAL) {
+		errno = EIO;
+		return false;
+	}
+#endif
+	return readable(spill) && madvise(map, spill->len, MADV_WILLNEED) == 0;
+}
+
 struct slice spill_map(struct spill *spill)
 {
-	void *map = mmap(NULL, spill->len, PROT_READ, MAP_SHARED | MAP_POPULATE, spill->fd, 0);
+	void *map = mmap(NULL, spill->len, PROT_READ, MAP_SHARED, spill->fd, 0);
 
 	if (map == MAP_FAILED)
 		return (struct slice){0};
+	if (!bring_in(spill, map)) {
+		int failure = errno;
+
+		munmap(map, spill->len);
+		errno = failure;
+		return (struct slice){0};
+	}
 	spill->map = map;
 	return slice_of(spill->map, spill->len);
 }

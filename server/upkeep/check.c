@@ -1,4 +1,9 @@
-/* drydock check: looks through a data folder, and repairs it when asked. */
+/*
+ * drydock check: looks through a data folder, and repairs it when asked.
+ *
+ * What is found is said as it is found, in JSON as well: the one object is written finding by finding, so that
+ * however much is wrong with a folder, memory holds one finding and the answer is whole.
+ */
 #include "storage/check.h"
 
 #include "server/upkeep/upkeep.h"
@@ -11,11 +16,12 @@ struct report {
 	struct progress progress;
 	bool begun;
 	struct arena arena;
-	struct buf out; /* the JSON answer */
+	struct buf out; /* the part of the JSON answer that is not written yet */
 	struct json_writer w;
+	bool answering; /* the answer has begun */
 };
 
-enum { ANSWER_MAX = 256 * 1024 * 1024 };
+enum { FINDING_MAX = 64 * 1024 * 1024 };
 
 static void write_tags(struct json_writer *w, struct slice tags)
 {
@@ -44,12 +50,54 @@ static void write_finding(struct json_writer *w, const struct check_finding *f)
 	json_object_end(w);
 }
 
+static void begin_part(struct report *r)
+{
+	arena_reset(&r->arena);
+	buf_init(&r->out, &r->arena, FINDING_MAX, 4096);
+}
+
+static void end_part(struct report *r)
+{
+	fwrite(r->out.at, 1, r->out.len, stdout);
+}
+
+static void begin_answer(struct report *r)
+{
+	if (r->answering)
+		return;
+	r->answering = true;
+	begin_part(r);
+	json_begin(&r->w, &r->out);
+	json_object(&r->w);
+	json_put_array(&r->w, "findings");
+	end_part(r);
+}
+
+static void say_finding(struct report *r, const struct check_finding *f)
+{
+	struct json_writer before;
+
+	begin_answer(r);
+	begin_part(r);
+	before = r->w;
+	write_finding(&r->w, f);
+	if (r->out.overflow) {
+		struct check_finding bare = {.kind = f->kind, .text = "it is too long to be said"};
+
+		begin_part(r);
+		r->w = before;
+		bare.mended = f->mended;
+		write_finding(&r->w, &bare);
+	}
+	end_part(r);
+}
+
 static void take_finding(void *arg, const struct check_finding *f)
 {
 	struct report *r = arg;
 
 	if (r->options->json) {
-		write_finding(&r->w, f);
+		say_finding(r, f);
 		return;
 	}
 	progress_end(&r->progress);
@@ -84,9 +132,15 @@ static void say(const struct check_result *result, bool repair)
 		printf("%llu mended, %llu left\n", (unsigned long long)result->mended, left);
 }
 
-static void say_json(struct report *r, const struct check_result *result)
+/* The answer's end. A check that broke off says so in the object that it has begun. */
+static void say_json(struct report *r, const struct check_result *result, const char *error)
 {
+	begin_answer(r);
+	begin_part(r);
 	json_array_end(&r->w);
+	if (error)
+		json_put_cstr(
+		    &r->w, "error", utf8_valid(slice_str(error)) ? error : "it has failed");
 	json_put_num(&r->w, "repositories", (int64_t)result->repositories);
 	json_put_num(&r->w, "images", (int64_t)result->images);
 	json_put_num(&r->w, "blobs", (int64_t)result->blobs);
@@ -94,7 +148,8 @@ static void say_json(struct report *r, const struct check_result *result)
 	json_put_num(&r->w, "repaired", (int64_t)result->mended);
 	json_put_num(&r->w, "left", (int64_t)(result->findings - result->mended));
 	json_object_end(&r->w);
-	printf("%.*s\n", SLICE_ARG(buf_slice(&r->out)));
+	buf_putc(&r->out, '\n');
+	end_part(r);
 }
 
 static bool look(struct report *r, struct check_result *result, struct err *err)
@@ -106,14 +161,10 @@ static bool look(struct report *r, struct check_result *result, struct err *err)
 	    .progress = take_progress,
 	    .arg = r};
 
-	buf_init(&r->out, &r->arena, ANSWER_MAX, 0);
-	json_begin(&r->w, &r->out);
-	json_object(&r->w);
-	json_put_array(&r->w, "findings");
 	bool done = store_check(&options, result, err);
 	progress_end(&r->progress);
-	if (done && o->json)
-		say_json(r, result);
+	if (o->json && (done || r->answering))
+		say_json(r, result, done ? NULL : err->text);
 	else if (done)
 		say(result, o->repair);
 	return done;
@@ -157,6 +208,7 @@ int verb_check(int argc, char **argv)
 	arena_init(&report.arena);
 	bool done = look(&report, &result, &err);
 	arena_release(&report.arena);
+	words.json = o.json && !report.answering;
 	if (!done)
 		return archive_say_failure(&words, "check", &err);
 	return result.findings > result.mended ? 1 : 0;

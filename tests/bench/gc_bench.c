@@ -25,7 +25,7 @@ static struct store_reader *reader;
 static const struct repository_key key = {
     SLICE("000000000000"), SLICE("us-east-1"), SLICE("bench/app")};
 static char bytes[LARGE];
-static unsigned long stamp;
+static unsigned long stamp, pushed_again;
 
 static double now_s(void)
 {
@@ -95,13 +95,12 @@ static void fill(unsigned long blobs, unsigned long large)
 	arena_release(&a);
 }
 
-/* An image of one layer; how long it took. */
-static double push(void)
+/* An image of one layer. */
+static enum error_code push_once(void)
 {
 	struct arena a;
 	struct upload_finish finish;
 	sem_t over;
-	double began = now_s();
 	arena_init(&a);
 	sem_init(&over, 0, 0);
 	begin_upload(&finish, SMALL, &over, &a);
@@ -118,10 +117,25 @@ static double push(void)
 	digest_compute(DIGEST_SHA256, put.manifest, &put.digest);
 	image_put_submit(store, &put);
 	wait_for(&over);
-	if (finish.job.error.code != ERR_NONE || put.job.error.code != ERR_NONE)
-		die("a push");
+	if (finish.job.error.code != ERR_NONE)
+		die("an upload");
 	sem_destroy(&over);
 	arena_release(&a);
+	return put.job.error.code;
+}
+
+/*
+ * How long a push took. A collection without any grace time may take a layer between its upload and its manifest:
+ * the client pushes again, as part of that time.
+ */
+static double push(void)
+{
+	double began = now_s();
+	enum error_code code;
+	while ((code = push_once()) == ERR_LAYERS_NOT_FOUND)
+		pushed_again++;
+	if (code != ERR_NONE)
+		die("a push");
 	return now_s() - began;
 }
 
@@ -146,6 +160,7 @@ static void measure(const char *what, struct gc_run *run)
 	size_t count = 0;
 	sem_t over;
 	double began = now_s();
+	pushed_again = 0;
 	arena_init(&a);
 	sem_init(&over, 0, 0);
 	if (run) {
@@ -160,6 +175,8 @@ static void measure(const char *what, struct gc_run *run)
 		    (now_s() - began) * 1e3, (unsigned long long)run->result.blobs,
 		    (unsigned long long)run->result.waiting_blobs);
 	say(what, times, count);
+	if (pushed_again)
+		printf("  %lu pushes lost a layer to it, and were made again\n", pushed_again);
 	sem_destroy(&over);
 	arena_release(&a);
 }

@@ -2,13 +2,16 @@
 
 import copy
 import hashlib
+import json
 import os
 import re
 import shutil
 import sqlite3
+import subprocess
+from pathlib import Path
 
 import pytest
-from support.binary import SOURCE
+from support.binary import SOURCE, clean_environment, find_binary
 from support.images import digest_of, oci_artifact, oci_image, oci_index, random_layer
 from support.server import Server
 from support.upkeep import run, run_json
@@ -105,6 +108,42 @@ def test_nothing_is_wrong(folder):
     assert re.fullmatch(r"looked at 2 repositories, 6 images, 11 blobs, [0-9.]+ KiB: nothing is wrong\n", said.stdout)
     assert folder.content() == before, "it only reads"
     assert folder.check("--repair")["findings"] == []
+
+
+def test_an_index_that_names_an_image_many_times(folder):
+    """Its children are counted once each."""
+    folder.server.start()
+    registry = folder.server.registry()
+    images = [oci_image(), oci_image()]
+    registry.push_image("app", oci_index([images[0], images[1]] * 20 + [images[0]]), "often")
+    registry.close()
+    folder.server.stop()
+    assert folder.check()["findings"] == []
+    folder.sql("DELETE FROM image_child WHERE child = " + raw(images[1].digest))
+    assert kinds(folder.check("--repair")) == ["reference-wrong"]
+    assert folder.check()["findings"] == []
+
+
+def peak_of(*words):
+    """What it says, and the most memory it had when it had said most of that, in bytes."""
+    with subprocess.Popen([find_binary(), *words], stdout=subprocess.PIPE, env=clean_environment()) as process:
+        said = process.stdout.read(9_000_000)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        said += process.stdout.read()
+    return said, int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+
+def test_however_much_is_wrong(folder):
+    """The answer is written as it is found: it takes no more memory than the same in words, and is whole."""
+    folder.sql(
+        "INSERT INTO archive WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000) "
+        "SELECT 1000000 + i, 1, x'00', 0 FROM n")
+    said, words_peak = peak_of("check", "--data", folder.path)
+    answer, json_peak = peak_of("check", "--data", folder.path, "--json")
+    answer = json.loads(answer)
+    assert len(answer["findings"]) == answer["left"] == 150000
+    assert said.count(b"\n") == 150001
+    assert json_peak < words_peak + 10 * 1024 * 1024
 
 
 def test_after_a_crash(folder):

@@ -236,6 +236,118 @@ def test_hostile_members(drydock, tmp_path, member, words):
     assert words in refused("import", path, "app:v1", "--to", drydock.url)
 
 
+def write_folder(path, files):
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+OUTSIDE = b'{"secret": "outside"}'
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """A file beside the folder that is imported, which nobody may get to see."""
+    path = tmp_path / "outside.json"
+    path.write_bytes(OUTSIDE)
+    return path
+
+
+@pytest.mark.parametrize("layers", [False, True])
+@pytest.mark.parametrize("name", ["../outside.json", "layer0/../../outside.json", "{outside}", "./../outside.json"])
+def test_a_folder_whose_manifest_names_what_is_outside(drydock, registry, tmp_path, outside, name, layers):
+    name = name.format(outside=outside)
+    files, config = saved([layer_tar(one=b"1")], **({} if layers else {"Config": name, "Layers": []}))
+    if layers:
+        config = json.dumps({"rootfs": {"type": "layers", "diff_ids": [digest_of(OUTSIDE)]}}).encode()
+        config_name = digest_of(config)[7:] + ".json"
+        files[config_name] = config
+        files["manifest.json"] = json.dumps([{"Config": config_name, "RepoTags": [], "Layers": [name]}]).encode()
+    path = write_folder(tmp_path / "image", files)
+    assert "it has no file" in refused("import", path, "app:v1", "--to", drydock.url)
+    assert registry.get_blob("app", digest_of(OUTSIDE)).status_code == 404
+
+
+@pytest.mark.parametrize("place", ["file", "folder", "within"])
+def test_a_folder_with_links(drydock, registry, tmp_path, outside, place):
+    """A blob that is a link, or that lies behind one, is not followed, wherever it leads."""
+    image = oci_image()
+    files = layout(image)
+    path = write_folder(tmp_path / "image", files)
+    blob = path / "blobs" / image.config.digest.replace(":", "/")
+    if place == "file":
+        outside.write_bytes(blob.read_bytes())
+        blob.unlink()
+        blob.symlink_to(outside)
+    elif place == "within":
+        blob.rename(path / "there")
+        blob.symlink_to(path / "there")
+    else:
+        (path / "blobs").rename(tmp_path / "blobs")
+        (path / "blobs").symlink_to(tmp_path / "blobs")
+    assert "it has no file" in refused("import", path, "app:v1", "--to", drydock.url)
+    assert registry.get_manifest("app", "v1").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "folder"])
+def test_a_folder_with_what_is_no_file(drydock, tmp_path, kind):
+    image = oci_image()
+    path = write_folder(tmp_path / "image", layout(image))
+    blob = path / "blobs" / image.config.digest.replace(":", "/")
+    blob.unlink()
+    if kind == "fifo":
+        os.mkfifo(blob)
+    elif kind == "folder":
+        blob.mkdir()
+    else:
+        listener = socket.socket(socket.AF_UNIX)
+        here = os.open(blob.parent, os.O_PATH)
+        listener.bind(f"/proc/self/fd/{here}/{blob.name}")
+        os.close(here)
+        listener.close()
+    assert "it has no file" in refused("import", path, "app:v1", "--to", drydock.url)
+
+
+@pytest.mark.parametrize("lost", [1, 4, 8, 9, 12])
+def test_a_compressed_archive_that_lacks_its_end(drydock, registry, tmp_path, lost):
+    """All of the tar is there; what says that it is whole is not, or not all of it."""
+    path = write_tar(tmp_path / "a.tar", layout(oci_image(size=50_000)))
+    whole = gzip.compress(path.read_bytes() + bytes(100_000))
+    path.write_bytes(whole[:-lost])
+    assert "cut short" in refused("import", path, "app:v1", "--to", drydock.url)
+    path.write_bytes(whole[:-8] + bytes(4) + whole[-4:])
+    assert "damaged" in refused("import", path, "app:v1", "--to", drydock.url)
+    assert registry.get_manifest("app", "v1").status_code == 404
+    path.write_bytes(whole)
+    done("import", path, "app:v1", "--to", drydock.url)
+
+
+def test_each_part_once_however_often_it_is_named(drydock, registry, tmp_path):
+    """An index of 1,000 times an index of 1,000 times the same image: in and out in a few requests."""
+    child = oci_image()
+    inner = oci_index([child] * 1000)
+    outer = oci_index([inner] * 1000)
+    files = layout(child) | {"blobs/" + item.digest.replace(":", "/"): item.manifest for item in (inner, outer)}
+    files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [outer.descriptor()]}).encode()
+    before = len(drydock.log().splitlines())
+    done("import", write_tar(tmp_path / "a.tar", files), "app:v1", "--to", drydock.url)
+    done("export", "app:v1", tmp_path / "b.tar", "--from", drydock.url)
+    assert len(drydock.log().splitlines()) - before < 40
+    with tarfile.open(tmp_path / "b.tar") as tar:
+        assert {name for name in tar.getnames() if name.startswith("blobs/")} == {
+            name for name in files if name.startswith("blobs/")}
+
+
+@pytest.mark.parametrize("mask, rights", [(0o077, 0o600), (0o022, 0o644)])
+def test_an_exported_file_has_the_rights_of_a_new_one(drydock, tmp_path, mask, rights):
+    done("import", write_tar(tmp_path / "b.tar", layout(oci_image())), "app:v1", "--to", drydock.url)
+    subprocess.run([find_binary(), "export", "app:v1", tmp_path / "a.tar", "--from", drydock.url],
+                   env=clean_environment(), check=True, capture_output=True, timeout=60, umask=mask)
+    assert (tmp_path / "a.tar").stat().st_mode & 0o777 == rights
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("a.tar")] == ["a.tar"]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_archives_that_are_cut_short_or_lie_about_sizes(drydock, tmp_path, packed):
     path = write_tar(tmp_path / "a.tar", layout(oci_image(size=50_000)))

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 from support.binary import clean_environment, find_binary
 from support.images import oci_image
 
@@ -193,11 +194,19 @@ def requests_of_every_kind(server):
     return image
 
 
+def lines_of(server, count):
+    """The log once it has so many lines: the last is written after its answer was sent."""
+    deadline = time.monotonic() + 10
+    while server.log(limit=None).count("\n") < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return server.log(limit=None).splitlines()
+
+
 def test_the_log_as_text(make_server):
     """One line a request: when, what, of what, how it ended, how long it took."""
     server = make_server()
     image = requests_of_every_kind(server)
-    lines = server.log().splitlines()
+    lines = lines_of(server, 15)
     upload = "[0-9a-f-]{36}"
     expected = [
         "CreateRepository app 200", "GetAuthorizationToken 200", f"GetBlob app {image.config.digest} 404",
@@ -215,7 +224,7 @@ def test_the_log_as_text(make_server):
 def test_the_log_as_json(make_server):
     server = make_server("--log-format", "json")
     image = requests_of_every_kind(server)
-    lines = [json.loads(line) for line in server.log().splitlines()]
+    lines = [json.loads(line) for line in lines_of(server, 15)]
     assert len({line["request_id"] for line in lines}) == len(lines)
     put = next(line for line in lines if line.get("operation") == "PutManifest")
     assert re.fullmatch(TIME, put["time"]) and put["duration_us"] >= 0
@@ -231,7 +240,7 @@ def test_log_levels(make_server):
     for level, expected in (("error", 0), ("warn", 0), ("info", 15), ("debug", 15)):
         server = make_server("--log-level", level)
         requests_of_every_kind(server)
-        assert len(server.log().splitlines()) >= expected if expected else server.log() == ""
+        assert len(lines_of(server, expected)) >= expected if expected else server.log() == ""
         server.stop()
 
 
@@ -244,12 +253,44 @@ def test_a_request_cannot_forge_a_line(make_server, form):
                  "app%7f/tags/list", "app/manifests/%22%7d", "a" * 7000 + "/tags/list"):
         registry.request("GET", path)
     registry.close()
-    lines = server.log().splitlines()
+    lines = lines_of(server, 6)
     assert len(lines) == 6
     assert all(line.isprintable() for line in lines)
     assert not any(line.startswith(forged) for line in lines)
     if form == "json":
         assert all(json.loads(line)["method"] == "GET" for line in lines)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_is_whole_whatever_is_in_it(make_server, form):
+    """Names of 600 bytes that are shown as four or five each once pushed the status and the newline out of the line."""
+    server = make_server("--log-format", form, "--auth", "open")
+    registry = server.registry(login=None)
+    for _ in range(3):
+        registry.request("GET", "%ff" * 600 + "/manifests/" + "%ff" * 600)
+    registry.close()
+    lines = lines_of(server, 3)
+    assert len(lines) == 3
+    for line in lines:
+        assert json.loads(line)["status"] == 405 if form == "json" else re.search(r" 405 \d+\.\dms", line)
+
+
+def test_a_log_that_nobody_reads_stops_nobody():
+    server = subprocess.Popen(
+        ["setpriv", "--pdeathsig", "KILL", str(find_binary()), "serve", "--listen", "127.0.0.1:0", "--ephemeral",
+         "--auth", "open"], text=True,
+        env=clean_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    url = re.match(r"drydock ready on (http://\S+)", server.stdout.readline())[1]
+    with requests.Session() as session:
+        for _ in range(2500):
+            session.get(f"{url}/v2/{'x' * 600}/manifests/{'y' * 600}", timeout=20)
+        lost = int(re.search(r"^drydock_log_lines_lost_total (\d+)$", session.get(
+            f"{url}/metrics", timeout=20).text, re.M)[1])
+    assert lost > 0
+    server.terminate()
+    said = server.communicate(timeout=30)[1].splitlines()
+    assert server.returncode == 0
+    assert len(said) + lost in (2500, 2501) and all(re.search(r" \d+ \d+\.\dms", line) for line in said)
 
 
 def test_no_secrets_in_the_log(make_server):

@@ -3,6 +3,8 @@
 
 #include "storage/replication.h"
 
+#include <sys/resource.h>
+
 #define ACCOUNT "000000000000"
 #define TO_EUROPE                                                                                  \
 	"{\"rules\":[{\"destinations\":[{\"region\":\"eu-west-1\",\"registryId\":\"" ACCOUNT       \
@@ -151,6 +153,83 @@ static void an_index_brings_its_images(void **state)
 	assert_string_equal(tags_there(f, &key, index), "multi");
 }
 
+static double cpu_seconds(void)
+{
+	struct rusage r;
+
+	getrusage(RUSAGE_SELF, &r);
+	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
+	    (double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
+}
+
+/* An index that names one child many times. */
+static struct sample *repeated(
+    struct fixture *f, const char *text, struct sample *child, struct sample *other, size_t count)
+{
+	struct sample **all = arena_array(&f->arena, count, sizeof(struct sample *));
+
+	for (size_t i = 0; i < count; i++)
+		all[i] = i % 2 && other ? other : child;
+	return real(f, index_sample(f, text, all, count, NULL));
+}
+
+/* 5,000 times 5,000 times 5,000 the same image: each is copied once, for what the pushes cost without a copy. */
+static void an_image_is_copied_once_however_often_it_is_named(void **state)
+{
+	enum { MANY = 5000 };
+	struct fixture *f = *state;
+	struct repository_key key = there(europe, "team/app");
+	struct sample *child = real(f, image_sample(f, "child", NULL)), *inner, *other, *outer;
+	double plain, copied;
+
+	put_ok(f, child);
+	inner = repeated(f, "inner", child, NULL, MANY);
+	other = repeated(f, "other", child, NULL, MANY - 1);
+	put_ok(f, inner);
+	put_ok(f, other);
+	outer = repeated(f, "outer", inner, other, MANY);
+	plain = cpu_seconds();
+	put_ok(f, outer);
+	plain = cpu_seconds() - plain;
+	put_document(f, DOCUMENT_REPLICATION, "", TO_EUROPE);
+	outer->tags[0] = slice_str("now");
+	outer->put.tag_count = 1;
+	copied = cpu_seconds();
+	put_ok(f, outer);
+	copied = cpu_seconds() - copied;
+	assert_true(arrived(f, &key, outer));
+	assert_true(arrived(f, &key, inner));
+	assert_true(arrived(f, &key, other));
+	assert_true(arrived(f, &key, child));
+	assert_true(copied < 20 * plain + 0.2);
+}
+
+/* What the destination lost is copied again with the index; what it still has is left alone. */
+static void what_is_missing_comes_again(void **state)
+{
+	struct fixture *f = *state;
+	struct sample *gone = real(f, image_sample(f, "gone", NULL));
+	struct sample *kept = real(f, image_sample(f, "kept", NULL));
+	struct sample *both[] = {gone, kept}, *index;
+	struct repository_key key = there(europe, "team/app");
+	struct image_delete_item item = {.id.digest = gone->put.digest};
+	struct image_delete del = {.key = key, .items = &item, .count = 1, .even_referenced = true};
+
+	put_ok(f, gone);
+	put_ok(f, kept);
+	put_document(f, DOCUMENT_REPLICATION, "", TO_EUROPE);
+	index = real(f, index_sample(f, "index", both, 2, "v1"));
+	put_ok(f, index);
+	assert_int_equal(RUN(f, &del, image_delete_submit), ERR_NONE);
+	assert_int_equal(item.result, IMAGE_DELETED);
+	assert_false(arrived(f, &key, gone));
+	index->tags[0] = slice_str("v2");
+	put_ok(f, index);
+	assert_true(arrived(f, &key, gone));
+	assert_true(arrived(f, &key, kept));
+	assert_string_equal(tags_there(f, &key, index), "v1,v2");
+}
+
 /* The destination's repository is as its registry's template says. */
 static void the_repository_is_made_of_a_template(void **state)
 {
@@ -247,6 +326,8 @@ int main(void)
 	    store_test(rules_have_prefixes),
 	    store_test(once_and_no_further),
 	    store_test(an_index_brings_its_images),
+	    store_test(an_image_is_copied_once_however_often_it_is_named),
+	    store_test(what_is_missing_comes_again),
 	    store_test(the_repository_is_made_of_a_template),
 	    store_test(immutable_tags_stay),
 	    store_test(a_failure_is_noted),

@@ -263,6 +263,88 @@ static void many_sessions(void **state)
 	assert_int_equal(f->store->uploads.free_count, f->store->uploads.slots_used);
 }
 
+/* A session of any account and repository, idle. */
+static void open_for(struct fixture *f, const char *account, int64_t repository_id, uint8_t id[16])
+{
+	static uint32_t number;
+	struct upload *u = NULL;
+	struct spool_head head = {.repository_id = repository_id,
+	    .key = {slice_str(account), slice_str("us-east-1"), slice_str("app")},
+	    .algorithm = DIGEST_SHA256};
+
+	number++;
+	memcpy(head.id, &number, sizeof(number));
+	head.id[15] = 1;
+	memcpy(id, head.id, 16);
+	assert_int_equal(upload_new(f->store, &head, &u), ERR_NONE);
+	upload_give_back(u);
+}
+
+static bool known(struct fixture *f, const uint8_t id[16])
+{
+	return upload_known(&f->store->uploads, id);
+}
+
+/* Whoever opens more sessions than there are places ends his own, the oldest first. */
+static void who_has_most_gives_way(void **state)
+{
+	enum { OTHERS = 3, MINE = SPOOL_SLOTS_MAX + 1600 };
+	struct fixture *f = *state;
+	uint8_t others[OTHERS][16], (*mine)[16] = malloc(sizeof(*mine) * MINE);
+
+	for (size_t i = 0; i < OTHERS; i++)
+		open_for(f, "111111111111", 1001, others[i]);
+	for (size_t i = 0; i < MINE; i++)
+		open_for(f, "111111111111", 1002, mine[i]);
+	for (size_t i = 0; i < OTHERS; i++)
+		assert_true(known(f, others[i]));
+	for (size_t i = 0; i < MINE; i++)
+		assert_int_equal(known(f, mine[i]), i >= MINE - (SPOOL_SLOTS_MAX - OTHERS));
+	/* after a restart, too */
+	fixture_close(f);
+	fixture_open(f);
+	for (size_t i = 0; i < 100; i++)
+		open_for(f, "111111111111", 1002, mine[i]);
+	for (size_t i = 0; i < OTHERS; i++)
+		assert_true(known(f, others[i]));
+	free(mine);
+}
+
+/* Also when he spreads them over as many repositories, of his account. */
+static void an_account_is_not_ended_by_another(void **state)
+{
+	enum { OTHERS = 3 };
+	struct fixture *f = *state;
+	uint8_t others[OTHERS][16], id[16];
+
+	for (size_t i = 0; i < OTHERS; i++)
+		open_for(f, "111111111111", 1001, others[i]);
+	for (int64_t i = 0; i < SPOOL_SLOTS_MAX + 1600; i++)
+		open_for(f, "222222222222", 2000 + i, id);
+	for (size_t i = 0; i < OTHERS; i++)
+		assert_true(known(f, others[i]));
+	assert_true(known(f, id));
+}
+
+/* A session that a request holds stays, even one of whoever has most. */
+static void a_session_in_use_does_not_give_way(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t held[16], other[16], id[16];
+	struct upload *u;
+
+	open_for(f, "111111111111", 1001, other);
+	open_for(f, "222222222222", 2000, held);
+	assert_int_equal(upload_claim(&f->store->uploads, held, &u), UPLOAD_CLAIMED);
+	for (size_t i = 0; i < SPOOL_SLOTS_MAX + 100; i++)
+		open_for(f, "222222222222", 2000, id);
+	assert_true(known(f, held));
+	assert_true(known(f, other));
+	upload_give_back(u);
+	open_for(f, "222222222222", 2000, id);
+	assert_true(known(f, held)); /* it was used last but one */
+}
+
 static void its_file_has_its_place(void **state)
 {
 	struct fixture *f = *state;
@@ -310,6 +392,9 @@ int main(void)
 	    store_test(ends_with_its_repository),
 	    store_test(expires_after_a_day),
 	    store_test(many_sessions),
+	    store_test(who_has_most_gives_way),
+	    store_test(an_account_is_not_ended_by_another),
+	    store_test(a_session_in_use_does_not_give_way),
 	    store_test(its_file_has_its_place),
 	    store_test(a_stray_file_makes_way),
 	};

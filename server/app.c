@@ -214,6 +214,9 @@ bool app_start(struct app *app, const struct config *config, struct store *store
     const struct iam_config *iam, struct err *err)
 {
 	*app = (struct app){.config = config, .store = store, .iam = iam};
+	memcpy(app->seal_key, store_token_key(store), TOKEN_KEY_LEN);
+	if (config->auth == AUTH_IAM)
+		token_key_derive(store_token_key(store), "drydock proved callers\n", app->seal_key);
 	if (tls_start(app, config, err) && listen_and_serve(app, config, err))
 		return true;
 	app_release(app);

@@ -27,6 +27,11 @@ struct app {
 	/* "127.0.0.1:5001": what we listen on, for a request without Host; empty: not at all */
 	char authority[300], tls_authority[300];
 	int64_t started_ms; /* monotonic */
+	/*
+	 * The data folder's key, and with --auth iam one that is derived from it: what was sealed for a caller who
+	 * proved nothing opens nothing where proof is asked.
+	 */
+	uint8_t seal_key[TOKEN_KEY_LEN];
 };
 
 /* What belongs to one loop's thread. */

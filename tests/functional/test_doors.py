@@ -1,8 +1,10 @@
 """--doors: who may use Drydock's own doors."""
 
+import http.server
 import json
 import stat
 import subprocess
+import threading
 
 import pytest
 from support.binary import clean_environment, find_binary
@@ -87,6 +89,28 @@ def test_by_a_token_that_is_made(make_server, tmp_path):
     server.start()
     assert not path.exists(), "a token that is not asked for any more"
     assert ask(server, "GET", "_drydock/clock", Authorization=f"Bearer {token}").status_code == 401
+
+
+def test_the_token_of_a_folder_stays_on_this_machine(make_server, tmp_path):
+    """`drydock gc --to` sends what it was given to whom it was given for, and what it found to this machine alone."""
+    make_server("--doors", "token", data=tmp_path / "data")
+    heard = []
+
+    class Stranger(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            heard.append(self.headers["X-Drydock-Token"])
+            self.send_error(401)
+
+        def log_message(self, *words):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.2", 0), Stranger) as stranger:
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.2:{stranger.server_port}"
+        assert gc("--to", url, "--data", tmp_path / "data").returncode == 1
+        assert gc("--to", url, "--data", tmp_path / "data", "--doors-token", TOKEN).returncode == 1
+        stranger.shutdown()
+    assert heard == [None, TOKEN]
 
 
 def test_with_iam(make_server, tmp_path):

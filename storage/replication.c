@@ -56,8 +56,10 @@ static bool find_destination(struct copy *copy)
 		    .region = copy->to.region,
 		    .name = copy->to.name,
 		    .encryption_type = slice_str("AES256")};
-	else if (code != ERR_NONE)
+	else if (code != ERR_NONE) {
+		copy->job.error.code = code;
 		return false;
+	}
 	if (!repository_add(copy->tx, &copy->job, &r))
 		return false;
 	copy->to_id = r.id;

@@ -41,6 +41,16 @@ static void seal(struct slice payload, const uint8_t key[TOKEN_KEY_LEN], uint8_t
 		abort(); /* only memory can fail it */
 }
 
+void token_key_derive(
+    const uint8_t key[TOKEN_KEY_LEN], const char *label, uint8_t out[TOKEN_KEY_LEN])
+{
+	unsigned len = TOKEN_KEY_LEN;
+
+	if (!HMAC(
+		EVP_sha256(), key, TOKEN_KEY_LEN, (const uint8_t *)label, strlen(label), out, &len))
+		abort(); /* only memory can fail it */
+}
+
 static void put_number(struct buf *b, uint64_t value, int bytes)
 {
 	while (bytes-- > 0)

@@ -30,6 +30,13 @@ struct token {
  */
 struct slice token_seal(const struct token *t, const uint8_t key[TOKEN_KEY_LEN], struct arena *a);
 
+/*
+ * A key that follows from another one and a label of its own: what is sealed with one of them does not open with the
+ * other. out may not be key.
+ */
+void token_key_derive(
+    const uint8_t key[TOKEN_KEY_LEN], const char *label, uint8_t out[TOKEN_KEY_LEN]);
+
 enum token_fault { TOKEN_OK, TOKEN_ABSENT, TOKEN_GARBLED, TOKEN_FORGED, TOKEN_EXPIRED };
 /*
  * Opens the value of an Authorization header ("Basic <token>", scheme in any case). TOKEN_ABSENT:

@@ -1,6 +1,7 @@
 /*
  * May the caller do this? The one question that both APIs ask before they do anything (--auth iam; ecr-behaviour
- * 6.1, 6.3, 7). In the other modes of access the answer is always yes, and costs nothing.
+ * 6.1, 6.3, 7). In the other modes of access the answer is yes, and costs nothing, but for a token that is used at
+ * another account's host name (identity.c).
  *
  * Held against the caller's identity and session policies, the repository's policy and the registry's, with
  * the facts of the request (policy_keys.h, tags). On the call's loop.

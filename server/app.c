@@ -3,6 +3,8 @@
 
 #include "protocol/http_fields.h"
 #include "server/admin/admin.h"
+#include "server/admin/doors.h"
+#include "server/browser.h"
 #include "server/call.h"
 #include "server/ecr/ecr.h"
 #include "server/http/authority.h"
@@ -29,10 +31,14 @@ static const struct http_handler *route(struct http_request *req)
 {
 	struct call *c = call_new(req);
 	struct slice path = percent_decode(req->path, req->arena);
+	const struct http_handler *refusal;
 
 	if (!path.at)
 		path =
 		    req->path; /* an escape that is none names nothing, but by its start a door */
+	refusal = browser_refuse(c, path);
+	if (refusal)
+		return refusal;
 	if (slice_is(path, "/v2") || slice_starts(path, slice_str("/v2/")))
 		return registry_route(c, path);
 	if (slice_is(path, "/") && (req->method == METHOD_POST || ecr_takes_get(c)))
@@ -212,11 +218,30 @@ static void app_release(struct app *app)
 	app->ca = NULL;
 }
 
+static void list_names(struct app *app)
+{
+	const struct config *config = app->config;
+	size_t count = 0;
+
+	for (unsigned i = 0; i < config->tls_name_count; i++)
+		app->name_list[count++] = config->tls_names[i];
+	for (unsigned i = 0; i < config->host_name_count; i++)
+		app->name_list[count++] = config->host_names[i];
+	app->name_list[count++] = config->listen_host;
+	app->name_list[count++] = config->tls_host;
+	app->names = (struct browser_names){app->name_list, count};
+}
+
 bool app_start(struct app *app, const struct config *config, struct store *store,
     const struct iam_config *iam, struct err *err)
 {
 	*app = (struct app){.config = config, .store = store, .iam = iam};
-	if (tls_start(app, config, err) && listen_and_serve(app, config, err))
+	memcpy(app->seal_key, store_token_key(store), TOKEN_KEY_LEN);
+	if (config->auth == AUTH_IAM)
+		token_key_derive(store_token_key(store), "drydock proved callers\n", app->seal_key);
+	list_names(app);
+	if (doors_setup(app, err) && tls_start(app, config, err) &&
+	    listen_and_serve(app, config, err))
 		return true;
 	app_release(app);
 	return false;

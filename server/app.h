@@ -9,6 +9,7 @@
 #ifndef DRYDOCK_SERVER_APP_H
 #define DRYDOCK_SERVER_APP_H
 
+#include "protocol/browser_rules.h"
 #include "server/config.h"
 #include "server/http/http.h"
 #include "storage/store.h"
@@ -27,6 +28,15 @@ struct app {
 	/* "127.0.0.1:5001": what we listen on, for a request without Host; empty: not at all */
 	char authority[300], tls_authority[300];
 	int64_t started_ms; /* monotonic */
+	/* Names that the server goes by besides those of browser_rules.h: --tls-name's, --host-name's, --listen's. */
+	const char *name_list[TLS_NAMES_MAX + HOST_NAMES_MAX + 2];
+	struct browser_names names;
+	char doors_token[DOORS_TOKEN_MAX]; /* of DOORS_TOKEN, else empty */
+	/*
+	 * The data folder's key, and with --auth iam one that is derived from it: what was sealed for a caller who
+	 * proved nothing opens nothing where proof is asked.
+	 */
+	uint8_t seal_key[TOKEN_KEY_LEN];
 };
 
 /* What belongs to one loop's thread. */

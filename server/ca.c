@@ -21,8 +21,9 @@ static int usage(void)
 static void print_places(const char *file)
 {
 	printf(
-	    "It is kept in %s. Who trusts it, trusts it for names of AWS's, localhost, numeric\n"
-	    "addresses, and what --tls-name named when it was made; for nothing else.\n"
+	    "It is kept in %s. Who trusts it, trusts it for ECR's and STS's names, localhost, numeric\n"
+	    "addresses, and what --tls-name named when it was made; for nothing else. (One that Drydock 0.1.0\n"
+	    "made: for all names of AWS's. To have a narrower one, remove its folder and run this again.)\n"
 	    "HOST below is the registry's name: 123456789012.dkr.ecr.us-east-1.amazonaws.com (with :PORT, if\n"
 	    "that is not 443). A folder that is not there is to be made.\n\n",
 	    file);

@@ -49,6 +49,11 @@ int64_t call_now_ms(const struct call *c)
 	return clock_now_ms(store_clock(c->app->store));
 }
 
+const uint8_t *call_seal_key(const struct call *c)
+{
+	return c->app->seal_key;
+}
+
 bool call_act_as(struct call *c, struct principal *who, struct slice policy)
 {
 	struct policy_document *session = arena_zalloc(c->arena, sizeof(*session));

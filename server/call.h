@@ -40,7 +40,10 @@ struct call {
 	/* whose registry is meant, and who asks */
 	struct slice account, region;
 	struct slice principal; /* an ARN */
-	/* with --auth iam: the same as policies see it, else NULL; and a session's own policy, as text */
+	/*
+	 * The same as policies see it, and a session's own policy as text: with --auth iam, and of a token that is used
+	 * at another account's host name; else NULL.
+	 */
 	const struct principal *who;
 	struct slice session_policy; /* absent: none */
 	bool temporary;              /* by temporary credentials */
@@ -69,6 +72,8 @@ struct call *call_of(struct http_request *req);
 struct call *call_new(struct http_request *req);
 
 int64_t call_now_ms(const struct call *c);
+/* With which all is sealed that clients bring back: tokens, session tokens, links, places in lists (app.h). */
+const uint8_t *call_seal_key(const struct call *c);
 
 /*
  * From here on the call is this principal's, in its account; policy is the text of its session's policy (absent:

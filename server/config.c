@@ -100,24 +100,52 @@ static bool set_tls_authority(struct config *c, const char *value)
 }
 
 /* NAME or NAME,NAME... */
-static bool set_tls_name(struct config *c, const char *value)
+static bool add_names(const char *value, char (*names)[256], unsigned most, unsigned *count)
 {
 	struct slice rest = slice_str(value);
 
 	while (rest.len > 0) {
 		struct slice name = slice_cut(&rest, ',');
-		char *to = c->tls_names[c->tls_name_count];
+		char *to = names[*count];
 
-		if (c->tls_name_count == TLS_NAMES_MAX || name.len >= sizeof(c->tls_names[0]))
+		if (*count == most || name.len >= sizeof(names[0]))
 			return false;
 		for (size_t i = 0; i < name.len; i++)
 			to[i] = (char)tolower((unsigned char)name.at[i]);
 		to[name.len] = '\0';
 		if (!authority_name_valid(to))
 			return false;
-		c->tls_name_count++;
+		++*count;
 	}
-	return c->tls_name_count > 0;
+	return *count > 0;
+}
+
+static bool set_tls_name(struct config *c, const char *value)
+{
+	return add_names(value, c->tls_names, TLS_NAMES_MAX, &c->tls_name_count);
+}
+
+static bool set_host_name(struct config *c, const char *value)
+{
+	return add_names(value, c->host_names, HOST_NAMES_MAX, &c->host_name_count);
+}
+
+static bool set_doors(struct config *c, const char *value)
+{
+	static const char *const names[] = {"open", "token", "off", NULL};
+	int i = choice(value, names);
+
+	if (i < 0)
+		return false;
+	c->doors = (enum doors_mode)(DOORS_OPEN + i);
+	return true;
+}
+
+static bool set_doors_token(struct config *c, const char *value)
+{
+	return strlen(value) >= DOORS_TOKEN_MIN &&
+	    strspn(value, DOORS_TOKEN_LETTERS) == strlen(value) &&
+	    copy_text(c->doors_token, sizeof(c->doors_token), value);
 }
 
 static bool set_data(struct config *c, const char *value)
@@ -258,6 +286,15 @@ static const struct option options[] = {
 	"default one)"},
     {"tls-name", "NAME", set_tls_name, "a host name or a numeric address (at most 16 in all)",
 	"a further name that the local authority makes certificates for (may be given several times)"},
+    {"host-name", "NAME", set_host_name, "a host name or a numeric address (at most 16 in all)",
+	"a further name that clients reach the server's own pages by, /_drydock/ and /metrics (may be given "
+	"several times)"},
+    {"doors", "MODE", set_doors, "open, token or off",
+	"who may use /_drydock/ and /metrics: open: whoever reaches the port (default); token: who brings the token "
+	"(default with --auth iam or --doors-token); off: nobody"},
+    {"doors-token", "TOKEN", set_doors_token,
+	"at least 16 letters, digits and -._+/= (at most 255)",
+	"that token (default: made, and written to doors-token in the data folder)"},
     {"data", "DIR", set_data, "a folder",
 	"the data folder (default $XDG_DATA_HOME/drydock, else ~/.local/share/drydock)"},
     {"ephemeral", NULL, set_ephemeral, "true or false",
@@ -501,6 +538,9 @@ bool config_read(struct config *config, int argc, char **argv, char *why, size_t
 	if (!read_environment(config, why, why_len) ||
 	    !read_arguments(config, argc, argv, why, why_len))
 		return false;
+	if (config->doors == DOORS_DEFAULT)
+		config->doors =
+		    config->auth == AUTH_IAM || config->doors_token[0] ? DOORS_TOKEN : DOORS_OPEN;
 	return check_access(config, why, why_len) && choose_data_folder(config, why, why_len) &&
 	    check_listeners(config, why, why_len) && choose_authority_folder(config, why, why_len);
 }

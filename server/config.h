@@ -19,7 +19,16 @@ enum address_form { ADDRESS_REACHED, ADDRESS_ECR, ADDRESS_LOCALHOST };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-enum { TLS_NAMES_MAX = 16 };
+enum doors_mode {
+	DOORS_DEFAULT,
+	DOORS_OPEN,
+	DOORS_TOKEN,
+	DOORS_OFF
+}; /* default: only while options are read */
+
+enum { TLS_NAMES_MAX = 16, HOST_NAMES_MAX = 16, DOORS_TOKEN_MIN = 16, DOORS_TOKEN_MAX = 256 };
+/* What a token of --doors-token consists of (RFC 6750, b64token, but for the tilde). */
+#define DOORS_TOKEN_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._+/="
 
 struct config {
 	char listen_host[256]; /* empty: not over plain HTTP */
@@ -30,7 +39,11 @@ struct config {
 	char tls_authority[4096];                  /* its folder */
 	char tls_names[TLS_NAMES_MAX][256];        /* further ones that it signs for */
 	unsigned tls_name_count;
-	char data[4096]; /* empty: the default folder */
+	char host_names[HOST_NAMES_MAX][256]; /* further ones that we go by */
+	unsigned host_name_count;
+	enum doors_mode doors;
+	char doors_token[DOORS_TOKEN_MAX]; /* empty: made */
+	char data[4096];                   /* empty: the default folder */
 	bool ephemeral;
 	enum auth_mode auth;
 	char iam[4096]; /* the file of AUTH_IAM; else empty */

@@ -4,6 +4,7 @@
 #include "protocol/http_fields.h"
 #include "protocol/iam_config.h"
 #include "protocol/names.h"
+#include "protocol/policy_statement.h"
 #include "protocol/token.h"
 #include "server/signature.h"
 
@@ -48,7 +49,19 @@ static bool use_token(struct call *c, const struct token *token)
 	return known;
 }
 
-/* ECR: a token works for every registry of its region, and for no other region's. */
+/*
+ * ECR: a token works for every registry of its region that its principal may use, and another account's own policies
+ * say whether it may. Where nobody was asked for proof the principal is the token's account, as its root.
+ */
+static void use_elsewhere(struct call *c, struct slice account)
+{
+	struct principal *who = arena_zalloc(c->arena, sizeof(*who));
+
+	if (principal_of_arn(account, c->arena, who))
+		c->who = who;
+}
+
+/* ECR: a token works for no other region's registries. */
 static bool check_token(struct call *c, enum token_fault fault, bool elsewhere)
 {
 	if (fault == TOKEN_EXPIRED)
@@ -62,7 +75,7 @@ bool identify_registry(struct call *c)
 {
 	struct token token = {0};
 	enum token_fault fault = token_open(http_header_get(c->req, "authorization"),
-	    store_token_key(c->app->store), call_now_ms(c), c->arena, &token);
+	    call_seal_key(c), call_now_ms(c), c->arena, &token);
 	enum auth_mode mode = c->app->config->auth;
 	bool sealed = fault == TOKEN_OK;
 	bool named;
@@ -80,7 +93,11 @@ bool identify_registry(struct call *c)
 	if (mode != AUTH_OPEN &&
 	    !check_token(c, fault, sealed && named && !slice_eq(token.region, c->region)))
 		return false;
-	return mode != AUTH_IAM || use_token(c, &token);
+	if (mode == AUTH_IAM)
+		return use_token(c, &token);
+	if (mode == AUTH_TOKEN && !slice_eq(token.account, c->account))
+		use_elsewhere(c, token.account);
+	return true;
 }
 
 /* ---- the API ---- */

@@ -127,6 +127,7 @@ static int serve(const struct config *config, const struct iam_config *iam)
 	    .lifecycle_interval_ms =
 		config->lifecycle_interval_s ? config->lifecycle_interval_s * 1000LL : -1,
 	    .keep_orphans = !quirk_on(&config->quirks, QUIRK_ORPHANED_REFERRERS_GO),
+	    .enforce_policies = config->auth == AUTH_IAM,
 	    .lifecycle_ran = log_lifecycle};
 	struct err err = {""};
 	struct store *store;

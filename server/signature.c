@@ -81,7 +81,7 @@ static bool check_scope(
 
 static bool use_session(struct call *c, struct signature *s, struct slice text)
 {
-	const uint8_t *key = store_token_key(c->app->store);
+	const uint8_t *key = call_seal_key(c);
 	struct slice id = s->credential.access_key;
 	struct principal *who = arena_zalloc(c->arena, sizeof(*who));
 	char *secret = arena_alloc(c->arena, SESSION_SECRET_LEN);

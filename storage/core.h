@@ -42,7 +42,8 @@ struct store {
 	_Atomic uint64_t jobs_run;   /* by the writer, since the start */
 	_Atomic uint64_t generation; /* of the content: a reset begins a new one */
 	_Atomic uint64_t pulls[PULL_SLOTS]; /* image pulls noted lately (image_note_pull) */
-	bool keep_orphans;                  /* store_options, as the next two */
+	bool keep_orphans;                  /* store_options, as the next three */
+	bool enforce_policies;
 	int64_t lifecycle_interval_ms;
 	void (*lifecycle_ran)(const struct lifecycle_report *report);
 	int64_t lifecycle_last_ms;       /* when the last run of all was due; the writer's own */

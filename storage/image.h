@@ -128,7 +128,9 @@ struct image_put {
 	size_t tag_count;
 	bool refuse_same;
 	bool replica; /* it is a copy that replication makes */
-	bool sparse;  /* an index's children need not be here (OCI distribution-spec) */
+	bool
+	    tags_stay; /* one that names another image and could move is refused: ERR_ACCESS_DENIED */
+	bool sparse;   /* an index's children need not be here (OCI distribution-spec) */
 	/*
 	 * To be made when the repository is not there, with these settings, in the same transaction: a put that
 	 * is refused makes none. NULL: it must be there.

@@ -229,11 +229,12 @@ static bool may_move(const struct put_state *s, struct slice tag)
 	return false;
 }
 
-/* A tag that names another image already, and may not move, is in the way. */
+/* A tag that names another image already, and may not move (or is not this put's to move), is in the way. */
 static bool check_tags(struct put_state *s)
 {
 	struct image_put *put = s->put;
-	for (size_t i = 0; i < put->tag_count && s->mutability != TAGS_MUTABLE; i++) {
+	bool any_moves = s->mutability == TAGS_MUTABLE && !put->tags_stay;
+	for (size_t i = 0; i < put->tag_count && !any_moves; i++) {
 		struct digest bound;
 		enum error_code found =
 		    tag_row_find(s->tx, &put->job, s->repository_id, put->tags[i], &bound);
@@ -241,9 +242,10 @@ static bool check_tags(struct put_state *s)
 			continue;
 		if (found != ERR_NONE)
 			return false;
-		if (digest_eq(&bound, &put->digest) || may_move(s, put->tags[i]))
+		bool moves = may_move(s, put->tags[i]);
+		if (digest_eq(&bound, &put->digest) || (moves && !put->tags_stay))
 			continue;
-		refuse(s, ERR_IMAGE_TAG_EXISTS);
+		refuse(s, moves ? ERR_ACCESS_DENIED : ERR_IMAGE_TAG_EXISTS);
 		put->job.error.tag = put->tags[i];
 		return false;
 	}

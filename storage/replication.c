@@ -1,5 +1,14 @@
+/*
+ * Copying an image to where the rules of its registry say: see replication.h.
+ *
+ * Each destination is a savepoint of its own within the push's transaction: first its registry is asked
+ * (replication_access.h), then its repository is found or made, then the image is put there as a push would be,
+ * after its children. What fails goes back to the savepoint, so that a copy is whole or nothing, and counts of
+ * what is not there do not stay behind; the outcome is noted beside the image that was pushed.
+ */
 #include "storage/replication.h"
 
+#include "storage/replication_access.h"
 #include "storage/rows.h"
 #include "storage/settings.h"
 #include "storage/stray.h"
@@ -15,8 +24,9 @@ struct copy {
 	struct store_job
 	    job; /* its own error: the push goes on; its arena holds one image at a time */
 	int64_t source_id;
+	struct slice source_account;
 	struct repository_key to;
-	int64_t to_id;
+	int64_t to_id; /* 0: the repository is not there yet */
 };
 
 /* Frees an image's memory; what outlives it, a failure or the layer to wait for, moves to the arena outside. */
@@ -33,15 +43,29 @@ static void leave_arena(struct copy *copy, struct arena *own, struct arena *outs
 	arena_release(own);
 }
 
+/* Does the destination's registry let the source's account do this? */
+static bool allowed(struct copy *copy, const char *action)
+{
+	struct replication_access access = {copy->source_account, action, &copy->to, copy->to_id};
+	return replication_allowed(copy->tx, &copy->job, &access);
+}
+
 /* The destination repository, made when it is not there. */
 static bool find_destination(struct copy *copy)
 {
+	bool enforced = copy->tx->store->enforce_policies;
 	struct repository r;
 	enum error_code code = row_repository_id(copy->tx->db, &copy->to, &copy->to_id);
-	if (code != ERR_REPOSITORY_NOT_FOUND) {
+	if (code != ERR_NONE && code != ERR_REPOSITORY_NOT_FOUND) {
 		copy->job.error.code = code;
-		return code == ERR_NONE;
+		return false;
 	}
+	if (enforced && !allowed(copy, "ecr:ReplicateImage"))
+		return false;
+	if (code == ERR_NONE)
+		return true;
+	if (enforced && !allowed(copy, "ecr:CreateRepository"))
+		return false;
 	code =
 	    template_repository_tx(copy->tx, &copy->to, TEMPLATE_REPLICATION, copy->job.arena, &r);
 	if (code == ERR_TEMPLATE_NOT_FOUND)
@@ -49,8 +73,10 @@ static bool find_destination(struct copy *copy)
 		    .region = copy->to.region,
 		    .name = copy->to.name,
 		    .encryption_type = slice_str("AES256")};
-	else if (code != ERR_NONE)
+	else if (code != ERR_NONE) {
+		copy->job.error.code = code;
 		return false;
+	}
 	if (!repository_add(copy->tx, &copy->job, &r))
 		return false;
 	copy->to_id = r.id;
@@ -139,11 +165,21 @@ static bool copy_children(struct copy *copy, const struct manifest *parsed, int 
 	return true;
 }
 
-/* A tag that may not move at the destination stays where it is: the image arrives without it. */
+/*
+ * A tag that may not move at the destination stays where it is: the image arrives without it. To take a tag of
+ * another account's away the copy needs that registry's leave, also where policies are not enforced otherwise.
+ */
 static bool put(struct copy *copy, struct image_put *put)
 {
 	put->job.arena = copy->job.arena;
+	put->tags_stay =
+	    !copy->tx->store->enforce_policies && !slice_eq(copy->source_account, copy->to.account);
 	image_put_in(copy->tx, put);
+	if (put->job.error.code == ERR_ACCESS_DENIED && allowed(copy, "ecr:ReplicateImage")) {
+		put->job.error = (struct error){0};
+		put->tags_stay = false;
+		image_put_in(copy->tx, put);
+	}
 	if (put->job.error.code == ERR_IMAGE_TAG_EXISTS) {
 		put->job.error = (struct error){0};
 		put->tag_count = 0;
@@ -187,18 +223,26 @@ static bool note(struct copy *copy, struct store_job *job, const struct image_ro
 	return tx_exec(copy->tx, job, q);
 }
 
-/* To one destination. False when the job itself has failed. */
-static bool replicate_to(struct store_tx *tx, struct store_job *job,
+/* To one destination, whole or not at all. False when the job itself has failed. */
+static bool replicate_to(struct store_tx *tx, struct store_job *job, struct slice source_account,
     const struct repository_key *to, const struct image_row *row, const struct slice *tags,
     size_t tag_count)
 {
 	struct arena own;
-	struct copy copy = {
-	    .tx = tx, .job.arena = &own, .source_id = row->repository_id, .to = *to};
+	struct copy copy = {.tx = tx,
+	    .job.arena = &own,
+	    .source_id = row->repository_id,
+	    .source_account = source_account,
+	    .to = *to};
+	if (!db_run(tx->db, Q_COPY_SAVEPOINT)) {
+		tx_fail(tx, job);
+		return false;
+	}
 	arena_init(&own);
-	if (find_destination(&copy))
-		copy_image(&copy, row, tags, tag_count, 0);
+	bool copied = find_destination(&copy) && copy_image(&copy, row, tags, tag_count, 0);
 	leave_arena(&copy, &own, job->arena);
+	if ((!copied && !db_run(tx->db, Q_COPY_BACK)) || !db_run(tx->db, Q_COPY_RELEASE))
+		tx_fail(tx, &copy.job);
 	if (copy.job.error.code >= ERR_STORAGE_FULL) {
 		job->error = copy.job.error;
 		return false;
@@ -241,7 +285,7 @@ bool replicate(struct store_tx *tx, struct store_job *job, const struct reposito
 			struct repository_key to = {rules.at[i].destinations[j].account,
 			    rules.at[i].destinations[j].region, source->name};
 			if (!named_before(&rules, source->name, i, j) &&
-			    !replicate_to(tx, job, &to, row, tags, tag_count))
+			    !replicate_to(tx, job, source->account, &to, row, tags, tag_count))
 				return false;
 		}
 	}

@@ -2,7 +2,8 @@
  * Replication: what is pushed to a registry appears in the registries that its rules name (ecr-behaviour 8.2).
  *
  * Blobs are shared beneath all registries, so that a copy is a few rows, made in the push's own transaction.
- * A copy that cannot be made does not refuse the push: its destination is noted as FAILED.
+ * A copy that cannot be made does not refuse the push: it leaves nothing behind, and its destination is noted as
+ * FAILED.
  */
 #ifndef DRYDOCK_STORAGE_REPLICATION_H
 #define DRYDOCK_STORAGE_REPLICATION_H

@@ -85,16 +85,26 @@ static int64_t count_repository(
 	return count;
 }
 
+/* Whether the registry may have one more. Nothing is written before that is known. */
 static bool check_quota(struct store_tx *tx, struct store_job *job, const struct repository *r)
 {
-	int64_t count = count_repository(tx, job, r, 1);
-	if (count > 0 && (uint64_t)count > quota_of(&tx->store->quotas, QUOTA_REPOSITORIES)) {
-		job->error.code = ERR_LIMIT_EXCEEDED;
-		job->error.detail =
-		    quota_message(&tx->store->quotas, QUOTA_REPOSITORIES, job->arena);
+	uint64_t most = quota_of(&tx->store->quotas, QUOTA_REPOSITORIES), count = 0;
+	sqlite3_stmt *q = db_query(tx->db, Q_REGISTRY_COUNTED);
+	bind_text(q, 1, r->account);
+	bind_text(q, 2, r->region);
+	int step = db_step(tx->db, q);
+	if (step == SQLITE_ROW)
+		count = (uint64_t)sqlite3_column_int64(q, 0);
+	db_done(q);
+	if (step != SQLITE_ROW && step != SQLITE_DONE) {
+		tx_fail(tx, job);
 		return false;
 	}
-	return count > 0;
+	if (count < most)
+		return true;
+	job->error.code = ERR_LIMIT_EXCEEDED;
+	job->error.detail = quota_message(&tx->store->quotas, QUOTA_REPOSITORIES, job->arena);
+	return false;
 }
 
 static bool add_tags(struct store_tx *tx, struct store_job *job, int64_t id,
@@ -130,7 +140,7 @@ static bool add_extras(struct store_tx *tx, struct store_job *job, const struct 
 
 bool repository_add(struct store_tx *tx, struct store_job *job, struct repository *r)
 {
-	if (!check_quota(tx, job, r))
+	if (!check_quota(tx, job, r) || count_repository(tx, job, r, 1) < 0)
 		return false;
 	r->created_ms = clock_now_ms(&tx->store->clock);
 	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_ADD);

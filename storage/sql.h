@@ -36,6 +36,9 @@
 	X(SAVEPOINT, "SAVEPOINT job")                                                                         \
 	X(SAVEPOINT_BACK, "ROLLBACK TO job")                                                                  \
 	X(SAVEPOINT_RELEASE, "RELEASE job")                                                                   \
+	X(COPY_SAVEPOINT, "SAVEPOINT copy")                                                                   \
+	X(COPY_BACK, "ROLLBACK TO copy")                                                                      \
+	X(COPY_RELEASE, "RELEASE copy")                                                                       \
 	/* meta */                                                                                            \
 	X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                                  \
 	X(META_PUT, "INSERT OR REPLACE INTO meta(key, value) VALUES(?1, ?2)")                                 \
@@ -58,6 +61,8 @@
 	X(REPOSITORY_DROP, "DELETE FROM repository WHERE id = ?1")                                            \
 	X(REPOSITORY_MUTABILITY, "UPDATE repository SET mutability = ?4, filters = ?5 " SQL_KEYED)            \
 	X(REPOSITORY_SCANNING, "UPDATE repository SET scan_on_push = ?4 " SQL_KEYED)                          \
+	X(REGISTRY_COUNTED,                                                                                   \
+	    "SELECT repositories FROM registry WHERE account = ?1 AND region = ?2")                           \
 	X(REGISTRY_COUNT,                                                                                     \
 	    "INSERT INTO registry(account, region, repositories) VALUES(?1, ?2, ?3) "                         \
 	    "ON CONFLICT DO UPDATE SET repositories = repositories + ?3 RETURNING repositories")              \

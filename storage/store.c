@@ -171,6 +171,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	store->quotas = options->quotas;
 	store->gc = options->gc ? *options->gc : GC_DEFAULTS;
 	store->keep_orphans = options->keep_orphans;
+	store->enforce_policies = options->enforce_policies;
 	store->lifecycle_ran = options->lifecycle_ran;
 	store->lifecycle_interval_ms = options->lifecycle_interval_ms != 0
 	    ? options->lifecycle_interval_ms

@@ -42,6 +42,8 @@ struct store_options {
 	 * asked to. */
 	int64_t lifecycle_interval_ms;
 	bool keep_orphans; /* referrers stay when their subject is deleted */
+	bool
+	    enforce_policies; /* a copy needs the leave of its destination's registry (replication.h) */
 	/* Told of each repository that a run of the schedule is through with, on a thread of the store's; NULL: nobody. */
 	void (*lifecycle_ran)(const struct lifecycle_report *report);
 };

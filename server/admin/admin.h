@@ -1,6 +1,6 @@
 /*
- * Drydock's own doors, for tests, teachers and operators: /_drydock/... and /metrics. They want no
- * credentials: whoever reaches the port may move the clock and empty the store.
+ * Drydock's own doors, for tests, teachers and operators: /_drydock/... and /metrics. Who may use them is
+ * --doors' to say (doors.h): everybody who reaches the port, who has a token, or nobody.
  */
 #ifndef DRYDOCK_SERVER_ADMIN_H
 #define DRYDOCK_SERVER_ADMIN_H
@@ -9,5 +9,8 @@
 
 /* The handler for a path under /_drydock/ or /metrics. */
 const struct http_handler *admin_route(struct call *c, struct slice path);
+
+/* Answers {"message": ...}, as all of the doors do. */
+enum http_step admin_say(struct call *c, int status, const char *message);
 
 #endif

@@ -5,15 +5,13 @@
 #define DRYDOCK_SERVER_ADMIN_INTERNAL_H
 
 #include "protocol/json.h"
-#include "server/call.h"
+#include "server/admin/admin.h"
 
 enum { ADMIN_BODY_MAX = 4096, ADMIN_ANSWER_MAX = 16 * 1024 * 1024 };
 
 /* Opens the answer's object; the caller writes members, ends it, and sends it. */
 void admin_begin(struct call *c, struct buf *body, struct json_writer *w);
 enum http_step admin_send(struct call *c, int status, struct buf *body);
-/* {"message": ...} */
-enum http_step admin_say(struct call *c, int status, const char *message);
 /* The same of c->error. */
 enum http_step admin_say_error(struct call *c);
 

@@ -12,8 +12,7 @@ static void write_authorization(struct call *c, struct json_writer *w, int64_t e
 	};
 
 	json_object(w);
-	json_put_str(
-	    w, "authorizationToken", token_seal(&token, store_token_key(c->app->store), c->arena));
+	json_put_str(w, "authorizationToken", token_seal(&token, call_seal_key(c), c->arena));
 	json_put_time(w, "expiresAt", expires_ms);
 	json_put_str(w, "proxyEndpoint", call_registry_url(c));
 	json_object_end(w);

@@ -26,7 +26,7 @@ static struct slice make_link(struct call *c, struct slice digest)
 	    arena_slicef(c->arena, "%lld %.*s %.*s %.*s %.*s", until, SLICE_ARG(c->account),
 		SLICE_ARG(c->region), SLICE_ARG(digest), SLICE_ARG(c->repository.name));
 
-	token = page_token_seal(link_context, says, store_token_key(c->app->store), c->arena);
+	token = page_token_seal(link_context, says, call_seal_key(c), c->arena);
 	return arena_slicef(c->arena, "%.*s" LINK_PATH "%.*s", SLICE_ARG(url), SLICE_ARG(token));
 }
 
@@ -72,8 +72,7 @@ enum http_step op_get_download_url_for_layer(struct call *c)
 /* What a link says; false when it is none of ours. Its words are separated by blanks. */
 static bool read_link(struct call *c, struct slice token, int64_t *until_ms, struct digest *digest)
 {
-	struct slice says =
-	    page_token_open(token, link_context, store_token_key(c->app->store), c->arena);
+	struct slice says = page_token_open(token, link_context, call_seal_key(c), c->arena);
 	unsigned long long until;
 
 	if (!says.at || !slice_to_u64(slice_cut(&says, ' '), &until))

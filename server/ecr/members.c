@@ -170,7 +170,7 @@ bool ecr_read_page(
 	}
 	if (!token.at)
 		return true;
-	out->after = page_token_open(token, context, store_token_key(c->app->store), c->arena);
+	out->after = page_token_open(token, context, call_seal_key(c), c->arena);
 	if (out->after.at)
 		return true;
 	call_fail_parameter(c, "NextToken", "Invalid next token provided");
@@ -180,6 +180,6 @@ bool ecr_read_page(
 void ecr_write_next(
     struct call *c, struct json_writer *w, struct slice context, struct slice position)
 {
-	json_put_str(w, "nextToken",
-	    page_token_seal(context, position, store_token_key(c->app->store), c->arena));
+	json_put_str(
+	    w, "nextToken", page_token_seal(context, position, call_seal_key(c), c->arena));
 }

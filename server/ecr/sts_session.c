@@ -98,7 +98,7 @@ static bool read_policy(struct call *c, struct slice *out)
 static const char *make_credentials(
     struct call *c, struct slice arn, struct slice policy, int64_t duration_s)
 {
-	const uint8_t *key = store_token_key(c->app->store);
+	const uint8_t *key = call_seal_key(c);
 	int64_t until_ms = call_now_ms(c) / 1000 * 1000 + duration_s * 1000;
 	char id[SESSION_KEY_ID_LEN], secret[SESSION_SECRET_LEN], time[TIMESTAMP_TEXT_MAX];
 	struct session_token session = {slice_of(id, SESSION_KEY_ID_LEN), arn, policy, until_ms};

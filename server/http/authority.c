@@ -13,20 +13,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { NAME_MAX_LEN = 253, DOMAINS_ROOM = 8000, EXPIRES_SOON_DAYS = 1 };
+enum { NAME_MAX_LEN = 253, EXPIRES_SOON_DAYS = 1 };
 
-static const char own_domains[] =
-    "permitted;DNS:amazonaws.com,permitted;DNS:amazonaws.com.cn,"
-    "permitted;DNS:api.aws,permitted;DNS:on.aws,permitted;DNS:localhost";
+/* Regions of AWS: what clients may be shown as ECR's or STS's is ECR's or STS's in one of these. */
+static const char *const regions[] = {"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1",
+    "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1",
+    "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
+    "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1", "eu-central-1",
+    "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
+    "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1",
+    "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2"};
+
+/* What follows "permitted;DNS:" for each region whose name begins so: a %s is the region. */
+static const struct {
+	const char *regions, *domain;
+} regional_domains[] = {
+    {"", "ecr.%s.amazonaws.com"}, /* api.ecr and ACCOUNT.dkr.ecr are below it */
+    {"", "sts.%s.amazonaws.com"},
+    {"", "dkr-ecr.%s.on.aws"},
+    {"", "ecr.%s.api.aws"},
+    {"", "sts.%s.api.aws"},
+    {"cn-", "ecr.%s.amazonaws.com.cn"},
+    {"cn-", "sts.%s.amazonaws.com.cn"},
+    {"us-", "ecr-fips.%s.amazonaws.com"},
+    {"us-", "sts-fips.%s.amazonaws.com"},
+    {"us-", "dkr-ecr-fips.%s.on.aws"},
+    {"us-", "ecr-fips.%s.api.aws"},
+    {"ca-", "sts-fips.%s.amazonaws.com"},
+};
+
+static const char *const other_domains[] = {"sts.amazonaws.com", "localhost"};
 
 struct authority {
 	char folder[PATH_MAX], file[PATH_MAX + 8];
 	X509 *certificate;
+	NAME_CONSTRAINTS *constraints; /* what it may sign for; NULL: anything */
 	EVP_PKEY *key;
 	char *pem;
 };
@@ -132,44 +159,81 @@ static bool read_files(struct authority *a, int folder)
 
 /* ---- what it may sign for ---- */
 
-static void list_domains(char *out, size_t room, const char *const *names, unsigned count)
+static void add_domain(BIO *out, const char *format, const char *value)
 {
-	size_t len = (size_t)snprintf(out, room, "%s", own_domains);
-
-	/* Addresses are not constrained: which ones this machine has is not known beforehand. */
-	for (unsigned i = 0; i < count && len < room; i++)
-		if (!authority_name_is_address(names[i]))
-			len +=
-			    (size_t)snprintf(out + len, room - len, ",permitted;DNS:%s", names[i]);
+	BIO_puts(out, BIO_pending(out) ? ",permitted;DNS:" : "permitted;DNS:");
+	BIO_printf(out, format, value);
 }
 
-/* Whether the authority's own certificate lets it sign for a name. */
-static bool may_sign(const struct authority *a, NAME_CONSTRAINTS *constraints, const char *name)
+/* The constraints of a new authority, as certificate_authority_new takes them; the caller frees. NULL: no memory. */
+static BIO *list_domains(const char *const *names, unsigned count)
 {
-	char names[NAME_MAX_LEN + 8];
-	X509 *trial;
-	bool may;
+	BIO *out = BIO_new(BIO_s_mem());
 
-	if (!constraints || authority_name_is_address(name))
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < sizeof(other_domains) / sizeof(*other_domains); i++)
+		add_domain(out, "%s", other_domains[i]);
+	for (size_t i = 0; i < sizeof(regional_domains) / sizeof(*regional_domains); i++) {
+		const char *which = regional_domains[i].regions;
+
+		for (size_t j = 0; j < sizeof(regions) / sizeof(*regions); j++)
+			if (strncmp(regions[j], which, strlen(which)) == 0)
+				add_domain(out, regional_domains[i].domain, regions[j]);
+	}
+	/* Addresses are not constrained: which ones this machine has is not known beforehand. */
+	for (unsigned i = 0; i < count; i++)
+		if (!authority_name_is_address(names[i]))
+			add_domain(out, "%s", names[i]);
+	BIO_write(out, "", 1);
+	return out;
+}
+
+/* RFC 5280 section 4.2.1.10: the domain itself, and what lies below it. */
+static bool is_below(const char *name, const ASN1_STRING *domain)
+{
+	const char *base = (const char *)ASN1_STRING_get0_data(domain);
+	size_t len = strlen(name), base_len = (size_t)ASN1_STRING_length(domain);
+
+	if (len < base_len || strncasecmp(name + len - base_len, base, base_len) != 0)
+		return false;
+	return len == base_len || base_len == 0 || base[0] == '.' ||
+	    name[len - base_len - 1] == '.';
+}
+
+/* How many of the subtrees are domains (*domains), and whether the name is in one of them. */
+static bool is_in(STACK_OF(GENERAL_SUBTREE) * trees, const char *name, unsigned *domains)
+{
+	bool in = false;
+
+	*domains = 0;
+	for (int i = 0; i < sk_GENERAL_SUBTREE_num(trees); i++) {
+		const GENERAL_NAME *base = sk_GENERAL_SUBTREE_value(trees, i)->base;
+
+		if (base->type != GEN_DNS)
+			continue;
+		++*domains;
+		in = in || is_below(name, base->d.dNSName);
+	}
+	return in;
+}
+
+bool authority_may_sign(const struct authority *a, const char *name)
+{
+	unsigned permitted, excluded;
+
+	if (!a->constraints || authority_name_is_address(name))
 		return true;
-	snprintf(names, sizeof(names), "DNS:%s", name);
-	trial = authority_issue(a, a->key, names);
-	/* The flags are asked for as that has the certificate's names read, which the check goes by. */
-	may = trial && (X509_get_extension_flags(trial) & EXFLAG_INVALID) == 0 &&
-	    NAME_CONSTRAINTS_check(trial, constraints) == X509_V_OK;
-	X509_free(trial);
-	return may;
+	return (is_in(a->constraints->permittedSubtrees, name, &permitted) || permitted == 0) &&
+	    !is_in(a->constraints->excludedSubtrees, name, &excluded);
 }
 
 static bool may_sign_all(const struct authority *a, const char *const *names, unsigned count)
 {
-	NAME_CONSTRAINTS *constraints =
-	    X509_get_ext_d2i(a->certificate, NID_name_constraints, NULL, NULL);
 	bool may = true;
 
 	for (unsigned i = 0; i < count && may; i++)
-		may = may_sign(a, constraints, names[i]);
-	NAME_CONSTRAINTS_free(constraints);
+		may = authority_may_sign(a, names[i]);
 	return may;
 }
 
@@ -177,12 +241,13 @@ static bool may_sign_all(const struct authority *a, const char *const *names, un
 
 static bool make(struct authority *a, int folder, const char *const *names, unsigned count)
 {
-	char domains[DOMAINS_ROOM];
+	BIO *domains = list_domains(names, count);
+	char *text = NULL;
 
-	list_domains(domains, sizeof(domains), names, count);
 	a->key = certificate_key_new();
-	if (a->key)
-		a->certificate = certificate_authority_new(a->key, domains, time(NULL));
+	if (a->key && domains && BIO_get_mem_data(domains, &text) > 0)
+		a->certificate = certificate_authority_new(a->key, text, time(NULL));
+	BIO_free(domains);
 	return a->certificate && write_files(a, folder);
 }
 
@@ -260,6 +325,7 @@ struct authority *authority_open(
 		authority_free(a);
 		return NULL;
 	}
+	a->constraints = X509_get_ext_d2i(a->certificate, NID_name_constraints, NULL, NULL);
 	if (!certificate_lasts(a->certificate, time(NULL), EXPIRES_SOON_DAYS))
 		trouble =
 		    "has expired: remove the folder, start again, and let clients trust the new "
@@ -282,6 +348,7 @@ void authority_free(struct authority *a)
 	if (!a)
 		return;
 	X509_free(a->certificate);
+	NAME_CONSTRAINTS_free(a->constraints);
 	EVP_PKEY_free(a->key);
 	free(a->pem);
 	free(a);

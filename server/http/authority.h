@@ -2,8 +2,8 @@
  * A certificate authority of this machine's own, kept in a folder: DIR/key.pem (mode 0600) and DIR/ca.pem.
  * Made once, by whoever comes first; then trusted by clients (drydock ca), and good for ten years.
  *
- * It signs for names of AWS's below amazonaws.com, amazonaws.com.cn, api.aws and on.aws, for localhost, and for the
- * names it was made with; its certificate says so, and clients hold it to that.
+ * It signs for ECR's and STS's names in each region of AWS, for localhost, and for the names it was made with; its
+ * certificate says so, and clients hold it to that. (One that an earlier version made signs for all of amazonaws.com.)
  *
  * Constant once opened: any thread may call. No OpenSSL type is in this header, so that the program's verbs may use it.
  */
@@ -34,6 +34,9 @@ const char *authority_file(const struct authority *a);
 bool authority_name_valid(const char *name);
 /* Whether it is a numeric address. */
 bool authority_name_is_address(const char *name);
+
+/* Whether its certificate lets it sign for a name in lower case. */
+bool authority_may_sign(const struct authority *a, const char *name);
 
 /* In certificate.h's types, for server/http alone. */
 struct x509_st;

@@ -6,6 +6,8 @@
 #include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { DAY_S = 86400, SERIAL_BITS = 127 };
@@ -93,12 +95,16 @@ static bool name_authority(char name[64])
 
 X509 *certificate_authority_new(EVP_PKEY *key, const char *domains, int64_t now_s)
 {
-	char name[64], constraints[8192];
+	size_t room = strlen(domains) + sizeof("critical,");
+	char name[64], *constraints;
 	X509 *x;
 
 	if (!name_authority(name) || !(x = begin(key, name)))
 		return NULL;
-	snprintf(constraints, sizeof(constraints), "critical,%s", domains);
+	constraints = calloc(1, room);
+	if (!constraints)
+		abort();
+	snprintf(constraints, room, "critical,%s", domains);
 	if (set_times(x, now_s - CERTIFICATE_EARLY_DAYS * DAY_S,
 		now_s + (int64_t)AUTHORITY_DAYS * DAY_S) &&
 	    X509_set_issuer_name(x, X509_get_subject_name(x)) &&
@@ -107,8 +113,11 @@ X509 *certificate_authority_new(EVP_PKEY *key, const char *domains, int64_t now_
 	    set_extension(x, x, NID_subject_key_identifier, "hash") &&
 	    set_extension(x, x, NID_authority_key_identifier, "keyid:always") &&
 	    set_extension(x, x, NID_name_constraints, constraints) &&
-	    X509_sign(x, key, EVP_sha256()))
+	    X509_sign(x, key, EVP_sha256())) {
+		free(constraints);
 		return x;
+	}
+	free(constraints);
 	X509_free(x);
 	return NULL;
 }

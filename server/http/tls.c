@@ -64,9 +64,10 @@ bool tls_serves(const struct tls *tls, const char *name)
 		return true;
 	if (!name_fold(name, folded))
 		return false;
-	if (strcmp(folded, "localhost") == 0 || authority_name_is_address(folded) ||
-	    aws_host_served(slice_str(folded)))
+	if (strcmp(folded, "localhost") == 0 || authority_name_is_address(folded))
 		return true;
+	if (aws_host_served(slice_str(folded)))
+		return authority_may_sign(tls->authority, folded);
 	for (unsigned i = 0; i < tls->name_count; i++)
 		if (strcmp(folded, tls->names[i]) == 0)
 			return true;

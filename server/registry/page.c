@@ -52,8 +52,7 @@ static bool read_token(struct call *c, struct page_request *page)
 	page->after = (struct slice){0};
 	if (!last.at)
 		return true;
-	page->after =
-	    page_token_open(last, page->context, store_token_key(c->app->store), c->arena);
+	page->after = page_token_open(last, page->context, call_seal_key(c), c->arena);
 	if (page->after.at)
 		return true;
 	call_fail_parameter(c, "NextToken", "Invalid next token provided");
@@ -90,8 +89,7 @@ static void add_link(struct call *c, const struct page_request *page, struct sli
 void registry_page_token_link(struct call *c, const struct page_request *page, struct slice path,
     struct slice last, struct slice more)
 {
-	struct slice token =
-	    page_token_seal(page->context, last, store_token_key(c->app->store), c->arena);
+	struct slice token = page_token_seal(page->context, last, call_seal_key(c), c->arena);
 
 	add_link(c, page, path, token, more);
 }

@@ -1,6 +1,7 @@
 /* drydock gc: collects now, on a running server or in a data folder. */
 #include "server/upkeep/upkeep.h"
 
+#include "server/admin/doors.h"
 #include "server/archive/client.h"
 #include "server/verbs.h"
 
@@ -58,17 +59,30 @@ static bool collect_folder(
 	return run.job.error.code == ERR_NONE;
 }
 
+static bool is_this_machine(const char *host)
+{
+	return strcmp(host, "127.0.0.1") == 0 || strcmp(host, "localhost") == 0 ||
+	    strcmp(host, "::1") == 0;
+}
+
 /* The server's answer; absent with *err filled. */
 static struct slice ask(const struct upkeep_options *o, struct client *http, int64_t grace_ms,
     struct arena *a, struct err *err)
 {
 	struct slice body = slice_str("{}"), answer;
+	char token[DOORS_TOKEN_MAX];
+	const char *fields = "Content-Type: application/json\r\n";
 
 	if (o->grace)
 		body = arena_slicef(a, "{\"grace_seconds\":%lld}", (long long)(grace_ms / 1000));
-	if (!client_init(http, o->url, err) ||
-	    !client_begin(http, "POST", "/_drydock/gc", "Content-Type: application/json\r\n",
-		(int64_t)body.len, err) ||
+	if (!client_init(http, o->url, err))
+		return slice_of(NULL, 0);
+	/* A token that was not given for this server goes to this machine's only. */
+	doors_token_find(
+	    is_this_machine(http->host) ? o->config.data : "", o->config.doors_token, token);
+	if (token[0])
+		fields = arena_printf(a, "%sX-Drydock-Token: %s\r\n", fields, token);
+	if (!client_begin(http, "POST", "/_drydock/gc", fields, (int64_t)body.len, err) ||
 	    !client_write(http, body.at, body.len, err) || !client_finish(http, err))
 		return slice_of(NULL, 0);
 	answer = client_text(http, ANSWER_MAX, a, err);
@@ -145,6 +159,8 @@ static void usage(void)
 	    "  --to URL         on a running server, such as http://127.0.0.1:5001\n"
 	    "  --grace SECONDS  for this time: how long a layer is kept after somebody last relied on it\n"
 	    "                   (default: --gc-grace, which is a day; 0: at once, also from under a push)\n"
+	    "  --doors-token TOKEN  that of the running server (default, at 127.0.0.1: what doors-token in\n"
+	    "                   the data folder says)\n"
 	    "  --json           say what was done as JSON");
 }
 

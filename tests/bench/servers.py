@@ -266,7 +266,7 @@ class DrydockIam(Drydock):
         self.iam.write_text(json.dumps({"accounts": {"000000000000": {"users": {"bench": user}}}}))
 
     def where(self):
-        return [*super().where(), "--auth", "iam", "--iam", str(self.iam)]
+        return [*super().where(), "--auth", "iam", "--iam", str(self.iam), "--doors", "open"]
 
     def api_signature(self, operation, body):
         def sign(key, text):

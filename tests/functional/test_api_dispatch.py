@@ -212,11 +212,14 @@ def test_the_form_of_addresses_can_be_pinned(make_server, form, uri, endpoint):
 
 def test_a_name_of_localhost_is_a_registry(drydock):
     drydock.ecr(access_key="123456789012", region="eu-west-1").create_repository(repositoryName="app")
-    registry = drydock.registry(drydock.token(region="eu-west-1"))
+    registry = drydock.registry(drydock.token(access_key="123456789012", region="eu-west-1"))
     host = f"123456789012.dkr.ecr.eu-west-1.localhost:{drydock.port}"
     assert registry.request("GET", "app/tags/list", headers={"Host": host}).json() == {"name": "app", "tags": []}
-    assert registry.request("GET", "app/tags/list").status_code == 404
     registry.close()
+    home = drydock.registry(drydock.token(region="eu-west-1"))
+    assert home.request("GET", "app/tags/list").status_code == 404
+    assert home.request("GET", "app/tags/list", headers={"Host": host}).status_code == 403
+    home.close()
 
 
 # -- every operation on a repository that is not there ----------------------------------------------------------------

@@ -1,9 +1,12 @@
 """Replication inside the emulator (ecr-behaviour 2.8, 8.2): what is pushed appears where the rules say."""
 
+import json
+
 import pytest
 from support.aws import refused
 from support.images import oci_image, oci_index
 from support.refusals import ACCOUNT, not_found
+from support.upkeep import run_json
 
 OTHER_ACCOUNT = "111122223333"
 NOWHERE = "sha256:" + "0" * 64
@@ -122,6 +125,88 @@ def test_a_copy_that_cannot_be_made(make_server):
     assert images(ecr, "app") == {image.digest: ["v1"]}
     assert status(ecr, "app", imageTag="v1") == [
         {"region": "us-west-2", "registryId": ACCOUNT, "status": "FAILED", "failureCode": "LimitExceededException"}]
+
+
+def test_a_copy_that_fails_counts_nothing(make_server, tmp_path):
+    """Three pushes whose copies find the registry full: it holds what it held, and no more is counted than that."""
+    server = make_server("--quota", "repositories=1", data=tmp_path / "data")
+    ecr, west, registry = server.ecr(), server.ecr(region="us-west-2"), server.registry()
+    ecr.create_repository(repositoryName="app")
+    west.create_repository(repositoryName="full")
+    replicate(ecr, ("us-west-2", ACCOUNT))
+    for tag in ("v1", "v2", "v3"):
+        registry.push_image("app", oci_image(), tag)
+        assert status(ecr, "app", imageTag=tag)[0]["status"] == "FAILED"
+    registry.close()
+    west.delete_repository(repositoryName="full")
+    west.create_repository(repositoryName="again")
+    server.stop()
+    assert run_json("check", "--data", tmp_path / "data")["findings"] == []
+
+
+def test_a_copy_that_fails_leaves_nothing(make_server):
+    """The quota of images is met by the index, when its images are there already: they go, too."""
+    server = make_server("--quota", "images-per-repository=3")
+    ecr, west, registry = server.ecr(), server.ecr(region="us-west-2"), server.registry()
+    ecr.create_repository(repositoryName="app")
+    children = [oci_image(), oci_image()]
+    for child in children:
+        registry.push_image("app", child)
+    west.create_repository(repositoryName="app")
+    there = server.registry(server.token(region="us-west-2"))
+    kept = oci_image()
+    there.push_image("app", kept, "kept")
+    replicate(ecr, ("us-west-2", ACCOUNT))
+    index = oci_index(children)
+    registry.push_image("app", index, "multi")
+    assert status(ecr, "app", imageTag="multi") == [
+        {"region": "us-west-2", "registryId": ACCOUNT, "status": "FAILED", "failureCode": "LimitExceededException"}]
+    assert images(west, "app") == {kept.digest: ["kept"]}
+    assert there.head_blob("app", children[0].layers[0].digest).status_code == 404
+    there.close()
+    registry.close()
+
+
+# -- into other accounts' registries --------------------------------------------------------------------------------
+
+def registry_policy(*actions, principal=f"arn:aws:iam::{ACCOUNT}:root", effect="Allow", **more):
+    return json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Sid": "copies", "Effect": effect, "Principal": {"AWS": principal}, "Action": list(actions),
+         "Resource": f"arn:aws:ecr:us-east-1:{OTHER_ACCOUNT}:repository/*", **more}]})
+
+
+def test_another_accounts_tag_moves_only_by_its_policy(drydock, ecr, registry, repository):
+    """Without --auth iam nobody is asked whether a copy may arrive; one that would take a tag away is."""
+    other = drydock.ecr(access_key=OTHER_ACCOUNT)
+    other.create_repository(repositoryName=repository)
+    theirs, mine, again = oci_image(), oci_image(), oci_image()
+    there = drydock.registry(drydock.token(access_key=OTHER_ACCOUNT))
+    there.push_image(repository, theirs, "latest")
+    there.close()
+    replicate(ecr, ("us-east-1", OTHER_ACCOUNT))
+    registry.push_image(repository, mine, "latest")
+    assert images(other, repository) == {theirs.digest: ["latest"]}
+    assert status(ecr, repository, imageTag="latest") == [
+        {"region": "us-east-1", "registryId": OTHER_ACCOUNT, "status": "FAILED", "failureCode": "AccessDeniedException"}]
+    registry.push_image(repository, mine, "new")
+    assert images(other, repository) == {theirs.digest: ["latest"], mine.digest: ["new"]}
+    assert status(ecr, repository, imageTag="new")[0]["status"] == "COMPLETE"
+    other.put_registry_policy(policyText=registry_policy("ecr:ReplicateImage"))
+    registry.push_image(repository, again, "latest")
+    assert images(other, repository) == {theirs.digest: [], mine.digest: ["new"], again.digest: ["latest"]}
+    assert status(ecr, repository, imageTag="latest")[0]["status"] == "COMPLETE"
+
+
+def test_another_accounts_immutable_tag(drydock, ecr, registry, repository):
+    """The image arrives without it, as in the account's own registries."""
+    other = drydock.ecr(access_key=OTHER_ACCOUNT)
+    other.create_repository(repositoryName=repository, imageTagMutability="IMMUTABLE")
+    replicate(ecr, ("us-east-1", OTHER_ACCOUNT))
+    first, second = oci_image(), oci_image()
+    registry.push_image(repository, first, "v1")
+    registry.push_image(repository, second, "v1")
+    assert images(other, repository) == {first.digest: ["v1"], second.digest: []}
+    assert status(ecr, repository, imageTag="v1")[0]["status"] == "COMPLETE"
 
 
 def test_a_repository_by_its_template(ecr, west, registry, repository):

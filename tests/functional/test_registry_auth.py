@@ -1,6 +1,7 @@
 """Who may use the registry (ecr-behaviour 6.1): tokens, 401 to the letter, expiry, regions, open mode."""
 
 import base64
+import json
 
 import pytest
 from support.images import oci_image
@@ -173,12 +174,45 @@ def host_name(account="123456789012", region="us-east-1", suffix="amazonaws.com"
 
 
 def test_a_host_name_wins(drydock, registry, repository):
-    """A token is good for every registry of its region: the host name chooses, and is named in what is said."""
-    drydock.ecr(access_key="123456789012").create_repository(repositoryName="theirs")
+    """The host name chooses the registry, and is named in what is said."""
+    theirs = drydock.ecr(access_key="123456789012")
+    theirs.create_repository(repositoryName="theirs")
+    login = drydock.token(access_key="123456789012")
+    assert registry.tags("theirs").status_code == 404
+    registry.session.auth = login
     assert registry.request("GET", "theirs/tags/list", headers=host_name()).json() == {"name": "theirs", "tags": []}
     assert refusal(registry.request("GET", "team/app/tags/list", headers=host_name()))[2] == (
         "The repository with name 'team/app' does not exist in the registry with id '123456789012'")
-    assert registry.tags("theirs").status_code == 404
+
+
+def test_a_token_at_another_accounts_host_name(drydock, registry, repository):
+    """ECR asks that account's policies, and so do we: a login holds for its own account, unless another lets it in."""
+    theirs = drydock.ecr(access_key="123456789012")
+    theirs.create_repository(repositoryName="theirs")
+    there = drydock.registry(drydock.token(access_key="123456789012"))
+    image = oci_image()
+    there.push_image("theirs", image, "v1")
+    there.close()
+
+    def at(method, path, **arguments):
+        return registry.request(method, path, headers=host_name(), **arguments)
+
+    assert at("GET", "").status_code == 200
+    for method, path, action in (
+            ("GET", "theirs/tags/list", "ListImages"), ("GET", "theirs/manifests/v1", "BatchGetImage"),
+            ("GET", f"theirs/blobs/{image.layers[0].digest}", "GetDownloadUrlForLayer"),
+            ("POST", "theirs/blobs/uploads/", "InitiateLayerUpload"), ("PUT", "theirs/manifests/v1", "PutImage")):
+        assert refusal(at(method, path, data=image.manifest if method == "PUT" else None)) == (
+            403, "DENIED",
+            f"User: arn:aws:iam::000000000000:root is not authorized to perform: ecr:{action} on resource: "
+            f"arn:aws:ecr:us-east-1:123456789012:repository/theirs because no resource-based policy allows the "
+            f"ecr:{action} action")
+    theirs.set_repository_policy(repositoryName="theirs", policyText=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": ["ecr:BatchGetImage", "ecr:ListImages"]}]}))
+    assert at("GET", "theirs/manifests/v1").content == image.manifest
+    assert at("GET", "theirs/tags/list").json() == {"name": "theirs", "tags": ["v1"]}
+    assert at("POST", "theirs/blobs/uploads/").status_code == 403
+    assert registry.request("GET", "team/app/tags/list", headers=host_name("000000000000")).status_code == 200
 
 
 def test_a_token_of_another_region(drydock, anonymous, registry):
@@ -187,7 +221,7 @@ def test_a_token_of_another_region(drydock, anonymous, registry):
     assert_unauthorized(
         registry.request("GET", "app/tags/list", headers=host_name(region="eu-west-1")),
         challenge("123456789012", "eu-west-1"))
-    abroad = drydock.token(region="eu-west-1")
+    abroad = drydock.token(access_key="123456789012", region="eu-west-1")
     assert anonymous.request(
         "GET", "app/tags/list", headers=host_name(region="eu-west-1"), auth=abroad).status_code == 200
     assert_unauthorized(

@@ -179,9 +179,14 @@ def test_more_names_than_are_kept(drydock):
 # -- the authority ----------------------------------------------------------------------------------------------------
 
 def test_the_authority_signs_for_its_own_names_only(drydock, tmp_path):
-    """Who has its key cannot pretend to be anyone else to those who trust it."""
+    """Who has its key cannot pretend to be anyone else to those who trust it, the rest of AWS among them."""
     folder = os.path.dirname(drydock.trust)
-    for name, verdict in (("registry.test", "OK"), (REGISTRY, "OK"), ("bank.example", "permitted subtree violation")):
+    others = (
+        "bank.example", "amazonaws.com", "s3.amazonaws.com", "s3.us-east-1.amazonaws.com", "us-east-1.amazonaws.com",
+        "bucket.s3.eu-west-1.amazonaws.com", "lambda.us-east-1.amazonaws.com", "x.lambda-url.us-east-1.on.aws",
+        "us-east-1.signin.aws.amazonaws.com", "s3.us-east-1.api.aws", "notecr.us-east-1.amazonaws.com")
+    wanted = [(name, "OK") for name in SERVED]
+    for name, verdict in wanted + [(name, "permitted subtree violation") for name in others]:
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
                 tmp_path / "key.pem", "-out", tmp_path / "request.pem", "-subj", "/CN=x",
                 "-addext", f"subjectAltName=DNS:{name}")
@@ -189,6 +194,35 @@ def test_the_authority_signs_for_its_own_names_only(drydock, tmp_path):
                 "-copy_extensions", "copy", "-out", tmp_path / "signed.pem")
         said = openssl("verify", "-CAfile", drydock.trust, tmp_path / "signed.pem")[1]
         assert verdict in said, said
+
+
+def test_a_region_that_is_not_known(drydock, make_server):
+    """No client would believe the certificate: so there is none, and the log says what to do."""
+    name = "503561414328.dkr.ecr.mars-north-1.amazonaws.com"
+    with pytest.raises(ssl.SSLError, match="(?i)unrecognized.name"):
+        drydock.connect(name=name, check_hostname=False)
+    drydock.wait_for_log(f"the authority gives no certificate for {name}: name it with --tls-name")
+    server = make_server("--tls-name", "ecr.mars-north-1.amazonaws.com", kind=TlsServer)
+    with server.connect(name=name) as wire:
+        assert healthy(wire) and names_in(wire) == {name}
+
+
+def test_an_authority_of_an_earlier_version(make_server, tmp_path):
+    """It may sign for all of amazonaws.com, is used as it is, and keeps its clients' trust."""
+    folder = tmp_path / "ca"
+    folder.mkdir()
+    domains = ",".join(f"permitted;DNS:{name}" for name in ("amazonaws.com", "api.aws", "on.aws", "localhost"))
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3000", "-keyout",
+            folder / "key.pem", "-out", folder / "ca.pem", "-subj", "/O=Drydock/CN=Drydock local authority 0",
+            "-addext", f"nameConstraints=critical,{domains}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    before = (folder / "ca.pem").read_text()
+    server = make_server("--tls-ca", str(folder), start=False, kind=TlsServer, data=tmp_path / "data")
+    server.trust = str(folder / "ca.pem")
+    server.start()
+    for name in (REGISTRY, "503561414328.dkr.ecr.mars-north-1.amazonaws.com", "sts.amazonaws.com"):
+        with server.connect(name=name) as wire:
+            assert healthy(wire) and names_in(wire) == {name}
+    assert (folder / "ca.pem").read_text() == before
 
 
 def test_its_files(drydock):

@@ -21,7 +21,7 @@ MAY_INCLUDE = {
     "server/admin": ["server", "server/http", "storage", "protocol"],
     "server": ["server/http", "server/registry", "server/ecr", "server/admin", "storage", "protocol"],
     "server/archive": ["server", "server/http", "storage", "protocol"],
-    "server/upkeep": ["server", "server/archive", "storage", "protocol"],
+    "server/upkeep": ["server", "server/admin", "server/archive", "storage", "protocol"],
     "server/policy": ["server", "storage", "protocol"],
     "server/explain": ["server", "storage", "protocol"],
 }

@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 from .api import TARGET_PREFIX
 from .aws import registry_login
 from .binary import SOURCE
+from .server import DOORS_TOKEN
 
 SAMPLE = SOURCE / "testdata/iam/sample.json"
 ACCOUNT, REGION, REPOSITORY = "503561414328", "us-east-1", "smart-budget-planner"
@@ -33,7 +34,7 @@ KEYS = keys_of(json.loads(SAMPLE.read_text()))
 
 
 def options(path=SAMPLE):
-    return "--auth", "iam", "--iam", str(path)
+    return "--auth", "iam", "--iam", str(path), "--doors-token", DOORS_TOKEN
 
 
 def client(server, name, service="ecr", keys=None, region=REGION, validate=True):

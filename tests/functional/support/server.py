@@ -18,6 +18,7 @@ from .wire import Wire
 
 READY = re.compile(r"^drydock ready on (http://127\.0\.0\.1:(\d+))$")
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:")
+DOORS_TOKEN = "the-token-of-the-tests"  # for servers with --doors-token: --auth iam asks for one
 START_SECONDS = 30
 STOP_SECONDS = 30
 
@@ -43,6 +44,7 @@ class Server:
         self._log_path = Path(folder) / f"drydock-{id(self):x}.log"
         self._anonymous = requests.Session()
         self._anonymous.trust_env = False
+        self._anonymous.headers["X-Drydock-Token"] = DOORS_TOKEN
 
     # -- life -----------------------------------------------------------------------------------------------------
 

@@ -182,12 +182,34 @@ static void longest_principal(void **state)
 	assert_int_equal(back.principal.len, 0);
 }
 
+/* A key that is derived opens what it sealed, and nothing else; another label, or another key, gives another one. */
+static void derived_keys(void **state)
+{
+	struct arena *a = *state;
+	uint8_t one[TOKEN_KEY_LEN], same[TOKEN_KEY_LEN], two[TOKEN_KEY_LEN], three[TOKEN_KEY_LEN];
+	struct token t = sample(), back;
+
+	token_key_derive(key, "one", one);
+	token_key_derive(key, "one", same);
+	token_key_derive(key, "two", two);
+	token_key_derive(other_key, "one", three);
+	assert_memory_equal(one, same, TOKEN_KEY_LEN);
+	struct slice plain = header_of(a, token_seal(&t, key, a));
+	struct slice derived = header_of(a, token_seal(&t, one, a));
+	assert_int_equal(token_open(derived, same, NOW, a, &back), TOKEN_OK);
+	assert_int_equal(token_open(plain, one, NOW, a, &back), TOKEN_FORGED);
+	assert_int_equal(token_open(derived, key, NOW, a, &back), TOKEN_FORGED);
+	assert_int_equal(token_open(derived, two, NOW, a, &back), TOKEN_FORGED);
+	assert_int_equal(token_open(derived, three, NOW, a, &back), TOKEN_FORGED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    arena_test(there_and_back),
 	    arena_test(the_password_has_no_colon),
 	    arena_test(expires),
+	    arena_test(derived_keys),
 	    arena_test(another_key_is_forged_even_when_expired),
 	    arena_test(every_changed_byte_is_refused),
 	    arena_test(every_truncation_is_refused),

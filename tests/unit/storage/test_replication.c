@@ -1,6 +1,7 @@
 /* Copies of what is pushed, in the registries that the rules name (ecr-behaviour 8.2). */
 #include "support.h"
 
+#include "storage/fault.h"
 #include "storage/replication.h"
 
 #include <sys/resource.h>
@@ -318,6 +319,42 @@ static void notes_go_with_the_image(void **state)
 	assert_true(arrived(f, &key, s)); /* deletions are not replicated */
 }
 
+#ifdef DRYDOCK_FAULTS
+
+/*
+ * Each step of a push that is copied fails once: the push is refused and leaves nothing, or the copy is there. Each time
+ * into another region, whose repository has to be made.
+ */
+static void no_copy_is_noted_that_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+	unsigned refused = 0, n = 0;
+	bool fired = true;
+
+	while (fired) {
+		const char *region = arena_printf(&f->arena, "eu-west-%u", ++n);
+		struct sample *s =
+		    real(f, image_sample(f, arena_printf(&f->arena, "image %u", n), "v1", NULL));
+		struct repository_key key = there(region, "team/app");
+
+		put_document(f, DOCUMENT_REPLICATION, "",
+		    arena_printf(&f->arena,
+			"{\"rules\":[{\"destinations\":[{\"region\":\"%s\",\"registryId\":\"" ACCOUNT
+			"\"}]}]}",
+			region));
+		assert_true(fault_arm(arena_printf(&f->arena, "sql:%u", n)));
+		enum error_code code = put(f, s);
+		fired = fault_fired() > 0;
+		fault_arm(NULL);
+		refused += code != ERR_NONE;
+		assert_string_equal(tags_of(f, &s->put.digest), code == ERR_NONE ? "v1" : "(none)");
+		assert_int_equal(arrived(f, &key, s), code == ERR_NONE);
+	}
+	assert_true(refused > 20);
+}
+
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +369,9 @@ int main(void)
 	    store_test(immutable_tags_stay),
 	    store_test(a_failure_is_noted),
 	    store_test(notes_go_with_the_image),
+#ifdef DRYDOCK_FAULTS
+	    store_test(no_copy_is_noted_that_is_not_there),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,8 +276,10 @@ static bool read_input(struct call *c, struct ecr_call *e)
 		call_fail(c, ERR_SERIALIZATION);
 		return false;
 	}
-	if (!e->model->input || model_check(e->model->input, e->input, c->arena, &c->error))
+	if (!e->model->input || model_check(e->model->input, e->input, c->arena, &c->error)) {
+		model_prune(e->model->input, e->input);
 		return true;
+	}
 	call_fail(c, c->error.code);
 	return false;
 }

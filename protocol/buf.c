@@ -66,6 +66,8 @@ void buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list args;
 
+	if (b->overflow)
+		return;
 	va_start(args, format);
 	int len = vsnprintf(NULL, 0, format, args);
 	va_end(args);

@@ -341,6 +341,11 @@ static void put_quoted(struct buf *out, struct slice value)
 {
 	size_t from = 0;
 
+	/* What cannot fit is not looked at. */
+	if (out->overflow || value.len > out->max - out->len) {
+		out->overflow = true;
+		return;
+	}
 	buf_putc(out, '"');
 	for (size_t i = 0; i < value.len; i++) {
 		unsigned char c = (unsigned char)value.at[i];
@@ -348,6 +353,8 @@ static void put_quoted(struct buf *out, struct slice value)
 			continue;
 		buf_put(out, value.at + from, i - from);
 		put_escape(out, c);
+		if (out->overflow)
+			return;
 		from = i + 1;
 	}
 	buf_put(out, value.at + from, value.len - from);
@@ -376,6 +383,8 @@ void json_num(struct json_writer *w, int64_t value)
 	char digits[24], *at = digits + sizeof(digits);
 	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
+	if (json_full(w))
+		return;
 	value_comes(w);
 	do
 		*--at = (char)('0' + left % 10);
@@ -396,6 +405,8 @@ void json_time(struct json_writer *w, int64_t unix_ms)
 	uint64_t left = unix_ms < 0 ? 0 - (uint64_t)unix_ms : (uint64_t)unix_ms;
 	char text[32];
 
+	if (json_full(w))
+		return;
 	value_comes(w);
 	int len = snprintf(text, sizeof(text), "%s%" PRIu64 ".%03u", unix_ms < 0 ? "-" : "",
 	    left / 1000, (unsigned)(left % 1000));

@@ -52,6 +52,14 @@ struct json_writer {
 	struct buf *out;
 	bool comma;
 };
+/*
+ * True once the buffer has overflowed: nothing is written any more, and whoever writes many values stops. Each
+ * function below does next to nothing from then on, however long its value is.
+ */
+static inline bool json_full(const struct json_writer *w)
+{
+	return w->out->overflow;
+}
 
 void json_begin(struct json_writer *w, struct buf *out);
 void json_object(struct json_writer *w);

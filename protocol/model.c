@@ -301,3 +301,48 @@ bool model_check(
 	return check_type(&types, shape, value, NULL) &&
 	    check_constraints(&constraints, shape, value, NULL);
 }
+
+/* --- what the model does not have --- */
+
+/* The place of a name among the members; -1 when it is none of them. */
+static int member_place(const struct model_shape *shape, const char *name)
+{
+	for (int i = 0; shape && shape->members[i].name; i++) {
+		if (strcmp(shape->members[i].name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* From the last to the first: of one name the last counts. */
+static void prune_members(const struct model_shape *shape, cJSON *object)
+{
+	uint64_t seen = 0; /* no structure of the model has as many members */
+	cJSON *member = object->child ? object->child->prev : NULL;
+
+	while (member) {
+		cJSON *before = member == object->child ? NULL : member->prev;
+		int place = member_place(shape, member->string);
+		uint64_t bit = place < 0 ? 0 : (uint64_t)1 << (place & 63);
+
+		if (place < 0 || (seen & bit))
+			cJSON_Delete(cJSON_DetachItemViaPointer(object, member));
+		else
+			model_prune(shape->members[place].shape, member);
+		seen |= bit;
+		member = before;
+	}
+}
+
+void model_prune(const struct model_shape *shape, cJSON *value)
+{
+	bool structure = !shape || shape->type == SHAPE_STRUCTURE;
+	cJSON *element;
+
+	if (structure && cJSON_IsObject(value)) {
+		prune_members(shape, value);
+	} else if (!structure && (shape->type == SHAPE_LIST || shape->type == SHAPE_MAP)) {
+		cJSON_ArrayForEach(element, value)
+			model_prune(shape->element, element);
+	}
+}

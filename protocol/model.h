@@ -69,5 +69,11 @@ bool model_declares(const struct model_operation *op, const char *exception);
  */
 bool model_check(
     const struct model_shape *shape, const cJSON *value, struct arena *a, struct error *out);
+/*
+ * Takes away what the shape (NULL: one without members) does not have, at every depth, and of members said twice all
+ * but the last. What remains of a checked request is what its operation takes, and no longer than that: nothing else
+ * in it can mean anything, and looking a member up costs no more than the model has members.
+ */
+void model_prune(const struct model_shape *shape, cJSON *value);
 
 #endif

@@ -45,6 +45,29 @@ static bool is_signature(struct slice s)
 	return s.len == SIGV4_HASH_LEN;
 }
 
+/*
+ * "host;x-amz-date": lower-case names, sorted, each once (IAM User Guide, "SignedHeaders"). So a header of a few KiB
+ * cannot ask for the same field thousands of times.
+ */
+static bool is_header_list(struct slice list)
+{
+	struct slice rest = list, before = {NULL, 0};
+
+	if (!is_word(list) || slice_ends(list, slice_str(";")))
+		return false;
+	while (rest.len) {
+		struct slice name = slice_cut(&rest, ';');
+
+		if (!name.len || (before.at && slice_cmp(before, name) >= 0))
+			return false;
+		for (size_t i = 0; i < name.len; i++)
+			if (name.at[i] >= 'A' && name.at[i] <= 'Z')
+				return false;
+		before = name;
+	}
+	return true;
+}
+
 bool sigv4_parse(struct slice authorization, struct sigv4_credential *out)
 {
 	struct slice rest = slice_trim(authorization), scope = {NULL, 0};
@@ -67,7 +90,8 @@ bool sigv4_parse(struct slice authorization, struct sigv4_credential *out)
 			return false; /* said twice, or empty */
 		*field = value;
 	}
-	if (!parse_scope(scope, &c) || !c.signed_headers.at || !is_signature(c.signature))
+	if (!parse_scope(scope, &c) || !is_header_list(c.signed_headers) ||
+	    !is_signature(c.signature))
 		return false;
 	*out = c;
 	return true;
@@ -162,7 +186,7 @@ static enum sigv4_form find_in_query(const struct sigv4_request *request, struct
 	c.signature = query_get(request->query, "X-Amz-Signature", a);
 	if (slice_eq(named, algorithm) &&
 	    parse_scope(query_get(request->query, "X-Amz-Credential", a), &c) &&
-	    is_word(c.signed_headers) && is_signature(c.signature)) {
+	    is_header_list(c.signed_headers) && is_signature(c.signature)) {
 		*out = c;
 		return SIGV4_QUERY;
 	}

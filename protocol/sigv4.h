@@ -24,7 +24,8 @@ struct sigv4_credential {
 
 /*
  * Reads "AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, SignedHeaders=...,
- * Signature=..."; false when the header is not of that form.
+ * Signature=..."; false when the header is not of that form, or SignedHeaders not lower-case, sorted and without
+ * doubles.
  */
 bool sigv4_parse(struct slice authorization, struct sigv4_credential *out);
 

@@ -166,7 +166,7 @@ struct slice sigv4_canonical_request(const struct sigv4_request *request,
 	buf_putc(&out, '\n');
 	put_query(&out, request->query);
 	buf_putc(&out, '\n');
-	while (names.len)
+	while (names.len && !out.overflow)
 		put_field(&out, request, slice_cut(&names, ';'));
 	buf_putc(&out, '\n');
 	buf_put_slice(&out, signed_headers);

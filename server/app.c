@@ -108,6 +108,26 @@ static void finished(struct http_request *req)
 		c->release(c);
 }
 
+/* In debug builds, where the functional tests look for it; elsewhere /metrics counts. */
+static void say_busy(struct http_request *req, int64_t cpu_us)
+{
+#ifdef NDEBUG
+	(void)req;
+	(void)cpu_us;
+#else
+	const struct call *c = req ? call_of(req) : NULL;
+	struct slice method = slice_str("no request"), target = slice_str("");
+
+	if (req && req->method != METHOD_NONE) {
+		method = req->method_name;
+		target = req->path;
+	}
+	log_say(LOG_LEVEL_WARN, "busy loop: a turn took %lld ms of CPU time: %.*s %.*s%s%s",
+	    (long long)(cpu_us / 1000), SLICE_ARG(method), SLICE_ARG(target), c ? " " : "",
+	    c && c->operation ? c->operation : "");
+#endif
+}
+
 static void *loop_start(struct http_loop *loop)
 {
 	struct app *app = http_server_user(http_loop_server(loop));
@@ -196,6 +216,7 @@ static bool listen_and_serve(struct app *app, const struct config *config, struc
 	    .route = route,
 	    .refuse = refuse,
 	    .finished = finished,
+	    .busy = say_busy,
 	    .handshake_failed = handshake_failed,
 	};
 

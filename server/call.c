@@ -137,6 +137,35 @@ void call_await(struct call *c, struct store_job *job, void *data, call_step *ne
 	job->done = job_done;
 }
 
+struct long_work {
+	struct store_job job;
+	void (*work)(struct call *c);
+};
+
+static void do_long_work(struct store *store, struct store_job *job)
+{
+	(void)store;
+	((struct long_work *)(void *)job)->work(job->owner);
+}
+
+enum http_step call_work(
+    struct call *c, void *data, uint64_t bytes, void (*work)(struct call *c), call_step *next)
+{
+	struct long_work *job;
+
+	c->job_data = data;
+	if (bytes <= CALL_LOOP_BYTES) {
+		work(c);
+		return next(c);
+	}
+	job = arena_zalloc(c->arena, sizeof(*job));
+	job->work = work;
+	job->job.work = do_long_work;
+	call_await(c, &job->job, data, next);
+	store_submit_apart(c->app->store, &job->job);
+	return HTTP_WAIT;
+}
+
 /* ":5001" of "localhost:5001"; empty when there is no port. */
 static struct slice port_of(struct slice host)
 {

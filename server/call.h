@@ -94,6 +94,16 @@ struct error *call_fail_parameter(struct call *c, const char *member, const char
  */
 void call_await(struct call *c, struct store_job *job, void *data, call_step *next);
 
+/*
+ * Does work, which goes through so many bytes, then next, with data as c->job_data for both. What is short is done
+ * at once; what is longer than CALL_LOOP_BYTES on a thread of storage's, so that nobody else of this loop waits for
+ * it (next is the loop's again). work may use the arena, the request's body and c->error; it neither reads from
+ * storage nor replies. Return what it returns.
+ */
+enum { CALL_LOOP_BYTES = 64 * 1024 };
+enum http_step call_work(
+    struct call *c, void *data, uint64_t bytes, void (*work)(struct call *c), call_step *next);
+
 /* The address under which this call's registry was reached: "localhost:5001", or ECR's own form. */
 struct slice call_registry_host(struct call *c);
 /* The same with its scheme: "http://localhost:5001"; https when reached so, and for ECR's own form. */

@@ -51,6 +51,16 @@ static bool counts_as_secure(const struct call *c)
 	return c->req->secure || mode == AUTH_TOKEN || mode == AUTH_OPEN;
 }
 
+/* The only text of a request's own choice: as long as those of real clients, so that no pattern takes long over it. */
+enum { USER_AGENT_MAX = 1024 };
+
+static struct slice user_agent(struct call *c)
+{
+	struct slice text = http_header_get(c->req, "user-agent");
+
+	return text.len <= USER_AGENT_MAX ? text : slice_of(text.at, USER_AGENT_MAX);
+}
+
 void policy_keys_init(struct policy_keys *k, struct call *c, size_t more)
 {
 	int64_t now_ms = call_now_ms(c), now_s = now_ms / 1000;
@@ -63,6 +73,6 @@ void policy_keys_init(struct policy_keys *k, struct call *c, size_t more)
 	policy_keys_put(k, "aws:SourceIp", address_of(http_remote(c->req)));
 	policy_keys_put(
 	    k, "aws:SecureTransport", slice_str(counts_as_secure(c) ? "true" : "false"));
-	policy_keys_put(k, "aws:UserAgent", http_header_get(c->req, "user-agent"));
+	policy_keys_put(k, "aws:UserAgent", user_agent(c));
 	policy_keys_put(k, "aws:RequestedRegion", c->region);
 }

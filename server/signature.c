@@ -124,6 +124,17 @@ bool signature_read(struct call *c, const char *service, struct slice region)
 
 /* ---- whether it did ---- */
 
+/*
+ * Of the canonical request as much as helps to find what differs: a head of 32 KiB, escaped, would be sent back as
+ * three times that.
+ */
+enum { SHOWN_MAX = 8 * 1024 };
+
+static struct slice shown(struct slice text)
+{
+	return text.len <= SHOWN_MAX ? text : slice_of(text.at, SHOWN_MAX);
+}
+
 bool signature_verify(struct call *c)
 {
 	struct signature *s = c->signature;
@@ -136,7 +147,9 @@ bool signature_verify(struct call *c)
 		return true;
 	return refuse(c, ERR_INVALID_SIGNATURE,
 	    arena_slicef(c->arena,
-		"\n\nThe Canonical String for this request should have been\n'%.*s'\n\nThe "
+		"\n\nThe Canonical String for this request should have been\n'%.*s%s'\n\nThe "
 		"String-to-Sign should have been\n'%.*s'\n",
-		SLICE_ARG(right.canonical_request), SLICE_ARG(right.string_to_sign)));
+		SLICE_ARG(shown(right.canonical_request)),
+		right.canonical_request.len > SHOWN_MAX ? "..." : "",
+		SLICE_ARG(right.string_to_sign)));
 }

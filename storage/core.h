@@ -28,6 +28,7 @@ struct store {
 	struct workers workers;
 	/* Of one thread each, for work that takes long and waits for the writer between its steps. */
 	struct workers lifecycle_runs, lifecycle_previews, collector;
+	struct workers parsers; /* of store_submit_apart */
 	struct upload_table uploads;
 	struct db checkpointer;
 	/* Jobs between submission and done; store_close waits for none. */

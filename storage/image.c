@@ -142,17 +142,27 @@ static bool is_digest(sqlite3_stmt *q, const struct digest *digest)
 	return digest && column_digest(q, 1, &at) && digest_eq(&at, digest);
 }
 
+/* What a page's tags may cost; ordinary images have some dozens of bytes. */
+enum { PAGE_TAG_BYTES = 2 * 1024 * 1024 };
+
+static size_t tag_cost(const struct image *image, sqlite3_stmt *q)
+{
+	return (size_t)sqlite3_column_bytes(q, 10) + image->tag_count * sizeof(*image->tags);
+}
+
 enum error_code image_list_filtered(struct store_reader *reader, int64_t repository_id,
     struct image_filter filter, const struct digest *after, size_t limit, struct arena *a,
     struct image_page *out)
 {
 	sqlite3_stmt *q = list_from(reader, repository_id, filter, after);
+	size_t cost = 0;
 	*out = (struct image_page){.at = arena_array(a, limit, sizeof(*out->at))};
 	int step = db_step(&reader->db, q);
 	if (step == SQLITE_ROW && is_digest(q, after))
 		step = db_step(&reader->db, q);
-	while (step == SQLITE_ROW && out->count < limit) {
-		read_image(q, a, &out->at[out->count++]);
+	while (step == SQLITE_ROW && out->count < limit && cost < PAGE_TAG_BYTES) {
+		read_image(q, a, &out->at[out->count]);
+		cost += tag_cost(&out->at[out->count++], q);
 		step = db_step(&reader->db, q);
 	}
 	db_done(q);

@@ -64,7 +64,10 @@ struct stored_manifest {
 enum error_code manifest_read(struct store_reader *reader, const struct repository_key *key,
     const struct image_id *id, bool with_bytes, struct arena *a, struct stored_manifest *out);
 
-/* A page of images by digest key order, those after `after` (NULL: from the first). */
+/*
+ * A page of images by digest key order, those after `after` (NULL: from the first). It ends early once its images'
+ * tags are some MiB (an image may have 1,000), so that a page's cost has a bound.
+ */
 struct image_page {
 	struct image *at;
 	size_t count;

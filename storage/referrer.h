@@ -15,9 +15,9 @@ struct referrer {
 	struct digest digest;
 	struct slice media_type;
 	struct slice
-	    artifact_type; /* artifactType, else the config's media type; absent when neither */
-	struct slice annotations; /* of the manifest, a JSON object; absent when none */
-	uint64_t size;            /* of the manifest */
+	    artifact_type;     /* artifactType, else the config's media type; absent when neither */
+	struct slice manifest; /* its bytes: referrer_annotations reads them */
+	uint64_t size;         /* of the manifest */
 	enum image_status status;
 };
 
@@ -39,10 +39,14 @@ struct referrer_query {
 };
 
 /*
- * Ends a page early once it has read some MiB of manifests (their annotations are in the answer),
- * so that a page's cost has a bound. ERR_REPOSITORY_NOT_FOUND.
+ * Reads no more than its page, and with types no more than a page of each. Ends it early once it has some MiB of
+ * manifests (their annotations are in the answer), so that its cost has a bound. ERR_REPOSITORY_NOT_FOUND.
  */
 enum error_code referrer_list(struct store_reader *reader, const struct referrer_query *query,
     struct arena *a, struct referrer_page *out);
+/* Of the manifest, a JSON object; absent when none. Parses the manifest, which may be MiB. Pure. */
+struct slice referrer_annotations(const struct referrer *referrer, struct arena *a);
+/* Bytes that referrer_annotations of the whole page goes through. */
+uint64_t referrer_page_bytes(const struct referrer_page *page);
 
 #endif

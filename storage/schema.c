@@ -124,11 +124,17 @@ static const char lifecycle[] =
     " PRIMARY KEY(set_id, tagged, at)) WITHOUT ROWID;"
     "CREATE INDEX preview_item_digest ON preview_item(set_id, digest);";
 
+/* A subject's referrers of one artifact type, in a place (image_rows.h), by digest. */
+static const char referrers[] =
+    "CREATE INDEX image_artifact ON image(repository_id, subject, artifact_type, tagged, digest) "
+    "WHERE subject IS NOT NULL;";
+
 /* Entry n brings version n to n + 1; entries are only ever added. */
 static const char *const migrations[] = {
     first,
     strays,
     lifecycle,
+    referrers,
 };
 
 int schema_version(void)

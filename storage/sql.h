@@ -215,6 +215,13 @@
 	    SQL_OF_REFERRER "0 UNION ALL " SQL_OF_REFERRER "1 UNION ALL " SQL_OF_REFERRER                     \
 			    "2 UNION ALL " SQL_OF_REFERRER "3 UNION ALL " SQL_OF_REFERRER                     \
 			    "4 UNION ALL " SQL_OF_REFERRER "5 ORDER BY 1")                                    \
+	X(REFERRER_OF_TYPE,                                                                                   \
+	    "SELECT digest FROM image INDEXED BY image_artifact WHERE repository_id = ?1 AND subject = ?2 "   \
+	    "AND artifact_type = ?3 AND tagged = ?4 AND digest > ?5 ORDER BY digest LIMIT ?6")                \
+	X(REFERRER_AT,                                                                                        \
+	    "SELECT i.digest, i.media_type, i.artifact_type, i.manifest_size, m.bytes, i.status "             \
+	    "FROM image i CROSS JOIN manifest m ON m.id = i.id WHERE i.repository_id = ?1 AND "               \
+	    "i.tagged = ?2 AND i.digest = ?3")                                                                \
 	X(MANIFEST_ADD, "INSERT INTO manifest(blobs, bytes) VALUES(?1, ?2)")                                  \
 	X(MANIFEST_BLOBS, "SELECT blobs FROM manifest WHERE id = ?1")                                         \
 	X(MANIFEST_WHOLE, "SELECT blobs, bytes FROM manifest WHERE id = ?1")                                  \

@@ -52,6 +52,11 @@ void store_submit_to(struct store *store, struct workers *pool, struct store_job
 		writer_submit(&store->writer, job);
 }
 
+void store_submit_apart(struct store *store, struct store_job *job)
+{
+	store_submit_to(store, &store->parsers, job);
+}
+
 void store_submit(struct store *store, struct store_job *job)
 {
 	store_submit_to(store, &store->workers, job);
@@ -188,6 +193,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	workers_init(&store->lifecycle_runs, store, 1);
 	workers_init(&store->lifecycle_previews, store, 1);
 	workers_init(&store->collector, store, 1);
+	workers_init(&store->parsers, store, PARSERS_MAX);
 	writer_init(&store->writer, store);
 	if (files_open(&store->files, options->path, err)) {
 		if (open_all(store, &why))
@@ -226,6 +232,7 @@ void store_close(struct store *store)
 	workers_stop(&store->lifecycle_runs);
 	workers_stop(&store->lifecycle_previews);
 	workers_stop(&store->collector);
+	workers_stop(&store->parsers);
 	workers_stop(&store->workers);
 	flusher_stop(&store->flusher);
 	if (ran && !atomic_load(&store->sweep_due))

@@ -109,6 +109,11 @@ struct store_job {
 };
 
 void store_submit(struct store *store, struct store_job *job);
+/*
+ * The same for a job whose work is long for the processor and touches no file: parsing and writing texts of
+ * megabytes. It has threads of its own, so that it never waits for a disk, nor a flush for it.
+ */
+void store_submit_apart(struct store *store, struct store_job *job);
 
 /* Empties everything but the schema and the token key, removes all blobs and uploads in flight. */
 struct store_reset {

@@ -11,7 +11,7 @@
 
 #include <pthread.h>
 
-enum { WORKERS_MAX = 4 };
+enum { WORKERS_MAX = 4, PARSERS_MAX = 2 };
 
 struct workers {
 	struct store *store;

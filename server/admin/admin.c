@@ -241,6 +241,10 @@ static enum http_step metrics(struct http_request *req)
 	metric(&out, "drydock_sent_bytes_total", "counter", "Bytes sent.", n.bytes_out);
 	metric(&out, "drydock_log_lines_lost_total", "counter",
 	    "Lines of the log that nobody read in time.", log_out_lost());
+	metric(&out, "drydock_loop_busy_turns_total", "counter",
+	    "Turns of an event loop that took more than 50 ms of CPU time.", n.busy_turns);
+	metric(&out, "drydock_loop_longest_turn_microseconds", "gauge",
+	    "CPU time of the longest turn of an event loop since the start.", n.longest_turn_us);
 	http_reply(req, 200);
 	http_reply_header(req, "Content-Type", slice_str("text/plain; version=0.0.4"));
 	http_reply_body(req, buf_slice(&out));

@@ -61,31 +61,66 @@ static void write_report(
 	json_put_num(w, "archivedImageCount", (int64_t)report->archived);
 	json_put_num(w, "failureCount", (int64_t)(report->referenced + report->overtaken));
 	json_put_array(w, "images");
-	for (const struct lifecycle_deed *deed = report->first; deed; deed = deed->next)
+	for (const struct lifecycle_deed *deed = report->first; deed && !json_full(w);
+	     deed = deed->next)
 		write_deed(c, w, deed);
 	json_array_end(w);
 	json_object_end(w);
 }
 
-static enum http_step ran(struct call *c)
-{
-	const struct lifecycle_run *run = c->job_data;
-	struct json_writer w;
+struct run_report {
+	const struct lifecycle_run *run;
 	struct buf body;
+};
 
-	if (c->error.code != ERR_NONE)
-		return admin_say_error(c);
-	admin_begin(c, &body, &w);
+static void compose(struct call *c)
+{
+	struct run_report *answer = c->job_data;
+	const struct lifecycle_run *run = answer->run;
+	struct json_writer w;
+
+	admin_begin(c, &answer->body, &w);
 	json_put_time(&w, "evaluatedAt", run->now_ms);
 	json_put_bool(&w, "allImagesListed", run->whole);
 	json_put_array(&w, "repositories");
-	for (const struct lifecycle_report *report = run->first; report; report = report->next)
+	for (const struct lifecycle_report *report = run->first; report && !json_full(&w);
+	     report = report->next)
 		write_report(c, &w, report);
 	json_array_end(&w);
 	json_object_end(&w);
-	if (!body.overflow)
-		return admin_send(c, 200, &body);
+}
+
+static enum http_step composed(struct call *c)
+{
+	struct run_report *answer = c->job_data;
+
+	if (!answer->body.overflow)
+		return admin_send(c, 200, &answer->body);
 	return admin_say(c, 200, "The run is over, but its report is too large to be sent.");
+}
+
+/* Bytes of the answer, about. */
+static uint64_t report_bytes(const struct lifecycle_run *run)
+{
+	enum { OF_REPORT = 256, OF_DEED = 256 };
+	uint64_t bytes = 0;
+
+	for (const struct lifecycle_report *report = run->first; report; report = report->next) {
+		bytes += OF_REPORT;
+		for (const struct lifecycle_deed *deed = report->first; deed; deed = deed->next)
+			bytes += OF_DEED + deed->tags.len;
+	}
+	return bytes;
+}
+
+static enum http_step ran(struct call *c)
+{
+	struct run_report *answer = arena_zalloc(c->arena, sizeof(*answer));
+
+	answer->run = c->job_data;
+	if (c->error.code != ERR_NONE)
+		return admin_say_error(c);
+	return call_work(c, answer, report_bytes(answer->run), compose, composed);
 }
 
 /* A member, or what stands for it when it is absent; false when it is not of the form. */

@@ -171,8 +171,7 @@ enum http_step ecr_reply(struct call *c)
 
 	json_object_end(&e->writer);
 	if (e->out.overflow) {
-		call_fail(c, ERR_LIMIT_EXCEEDED)->detail = slice_str(
-		    "The answer would be larger than 16 MiB. Ask for fewer items at a time.");
+		call_fail(c, ERR_LIMIT_EXCEEDED)->detail = slice_str(ECR_ANSWER_TOO_LARGE);
 		return ecr_error(c);
 	}
 	send(c, 200, buf_slice(&e->out));
@@ -266,20 +265,18 @@ static bool find_target(struct call *c, struct ecr_call *e)
 	return false;
 }
 
-/* An empty body stands for {}. */
-static bool read_input(struct call *c, struct ecr_call *e)
+/* An empty body stands for {}. A failure is left in c->error. */
+static void read_input(struct call *c, struct ecr_call *e)
 {
 	struct slice body = c->req->body;
 
 	e->input = json_parse(body.len ? body : slice_str("{}"));
-	if (!cJSON_IsObject(e->input)) {
+	if (!cJSON_IsObject(e->input))
 		call_fail(c, ERR_SERIALIZATION);
-		return false;
-	}
-	if (!e->model->input || model_check(e->model->input, e->input, c->arena, &c->error))
-		return true;
-	call_fail(c, c->error.code);
-	return false;
+	else if (e->model->input && !model_check(e->model->input, e->input, c->arena, &c->error))
+		call_fail(c, c->error.code);
+	else
+		model_prune(e->model->input, e->input);
 }
 
 /* IAM's name for it (ecr-behaviour 7): the operation's own, but for one. */
@@ -288,17 +285,28 @@ static const char *action_of(const struct operation *operation)
 	return operation->run == op_list_image_referrers ? "BatchGetImage" : operation->name;
 }
 
-static enum http_step run(struct http_request *req)
+/* Everything that looks at the whole body. */
+static void read_body(struct call *c)
 {
-	struct call *c = call_of(req);
+	if (identify_body(c))
+		read_input(c, ecr_call_of(c));
+}
+
+static enum http_step run_operation(struct call *c)
+{
 	struct ecr_call *e = ecr_call_of(c);
 
-	if (!identify_body(c) || !read_input(c, e))
+	if (c->error.code != ERR_NONE)
 		return ecr_error(c);
 	ecr_read_repository(c);
 	if (!ecr_permit(c, action_of(e->operation)))
 		return ecr_error(c);
 	return e->operation->run(c);
+}
+
+static enum http_step run(struct http_request *req)
+{
+	return call_work(call_of(req), NULL, req->body.len, read_body, run_operation);
 }
 
 static enum http_step refuse(struct http_request *req)

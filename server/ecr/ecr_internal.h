@@ -14,7 +14,7 @@
 
 /* The operation that was asked for. */
 const struct model_operation *ecr_operation(const struct call *c);
-/* The validated request. */
+/* The validated request: it has no members but those that the operation takes, and each once. */
 const cJSON *ecr_input(const struct call *c);
 
 /*
@@ -22,6 +22,8 @@ const cJSON *ecr_input(const struct call *c);
  * ERR_LIMIT_EXCEEDED is answered instead when it outgrew ECR_ANSWER_MAX.
  */
 enum { ECR_ANSWER_MAX = 16 * 1024 * 1024 };
+#define ECR_ANSWER_TOO_LARGE                                                                       \
+	"The answer would be larger than 16 MiB. Ask for fewer items at a time."
 struct json_writer *ecr_begin(struct call *c);
 /* True once it has outgrown that: whatever is still to be read for it would be in vain. */
 bool ecr_answer_full(const struct call *c);

@@ -18,23 +18,28 @@ static void write_image(struct call *c, struct json_writer *w, const struct imag
 
 /* ---- PutImage ---- */
 
-static enum http_step put_done(struct call *c)
+static void compose_put(struct call *c)
 {
-	struct image_put *job = c->job_data;
+	const struct image_put *job = c->job_data;
 	struct stored_manifest stored = {
 	    .bytes = job->manifest, .media_type = job->parsed->media_type};
 	struct image_id id = {.digest = job->digest};
-	struct json_writer *w;
+	struct json_writer *w = ecr_begin(c);
 
-	if (c->error.code != ERR_NONE)
-		return ecr_error(c);
 	if (job->tag_count)
 		id.tag = job->tags[0];
-	w = ecr_begin(c);
 	json_put_object(w, "image");
 	write_image(c, w, &id, &stored);
 	json_object_end(w);
-	return ecr_reply(c);
+}
+
+static enum http_step put_done(struct call *c)
+{
+	struct image_put *job = c->job_data;
+
+	if (c->error.code != ERR_NONE)
+		return ecr_error(c);
+	return call_work(c, job, job->manifest.len, compose_put, ecr_reply);
 }
 
 /* imageDigest, where it is given, must be what the manifest's bytes give. */
@@ -55,13 +60,12 @@ static bool compute_digest(struct call *c, struct digest *digest)
 	return false;
 }
 
-static bool read_manifest(struct call *c, struct image_put *job)
+static bool parse_manifest(struct call *c, struct image_put *job)
 {
 	const cJSON *in = ecr_input(c);
 	struct manifest *parsed = arena_zalloc(c->arena, sizeof(*parsed));
 	struct slice why = {0};
 
-	job->manifest = json_string(in, "imageManifest");
 	job->parsed = parsed;
 	if (manifest_parse(job->manifest, json_string(in, "imageManifestMediaType"), c->arena,
 		parsed, &why) == MANIFEST_OK)
@@ -84,11 +88,19 @@ static bool read_tag(struct call *c, struct image_put *job)
 	return false;
 }
 
-enum http_step op_put_image(struct call *c)
+static void read_manifest(struct call *c)
 {
-	struct image_put *job = arena_zalloc(c->arena, sizeof(*job));
+	struct image_put *job = c->job_data;
 
-	if (!read_tag(c, job) || !read_manifest(c, job) || !compute_digest(c, &job->digest))
+	if (parse_manifest(c, job))
+		compute_digest(c, &job->digest);
+}
+
+static enum http_step put_manifest(struct call *c)
+{
+	struct image_put *job = c->job_data;
+
+	if (c->error.code != ERR_NONE)
 		return ecr_error(c);
 	job->key = c->repository;
 	job->refuse_same = true;
@@ -97,23 +109,17 @@ enum http_step op_put_image(struct call *c)
 	return HTTP_WAIT;
 }
 
-/* ---- BatchGetImage ---- */
-
-/* The entries of one requested id: one for the tag asked for, or by digest one for each of its tags. */
-static void write_found(struct call *c, struct json_writer *w, const struct ecr_image_id *asked,
-    const struct image *image, const struct stored_manifest *manifest)
+enum http_step op_put_image(struct call *c)
 {
-	struct image_id id = {.digest = manifest->digest, .tag = asked->tag};
-	size_t entries = asked->tag.at || image->tag_count == 0 ? 1 : image->tag_count;
+	struct image_put *job = arena_zalloc(c->arena, sizeof(*job));
 
-	for (size_t i = 0; i < entries; i++) {
-		if (!asked->tag.at && image->tag_count)
-			id.tag = image->tags[i];
-		json_object(w);
-		write_image(c, w, &id, manifest);
-		json_object_end(w);
-	}
+	job->manifest = json_string(ecr_input(c), "imageManifest");
+	if (!read_tag(c, job))
+		return ecr_error(c);
+	return call_work(c, job, job->manifest.len, read_manifest, put_manifest);
 }
+
+/* ---- BatchGetImage ---- */
 
 /* acceptedMediaTypes are about images asked for by tag: the bytes of a digest are what they are. */
 static bool accepted(struct call *c, const struct ecr_image_id *asked, struct slice media_type)
@@ -134,116 +140,254 @@ static bool accepted(struct call *c, const struct ecr_image_id *asked, struct sl
  */
 enum { CONVERTED_BYTES_MAX = 16 * 1024 * 1024 };
 
-struct batch_get {
-	struct call *c;
-	struct json_writer *w;
-	struct repository repository;
-	uint64_t converted_bytes;
+/* What an entry of the answer has beside its manifest, at least. */
+enum { ENTRY_BYTES = 200 };
+
+/* A manifest that is asked for: read once, and converted once, however often it is named. */
+struct batch_manifest {
+	struct stored_manifest stored;
+	bool convert;
+	struct stored_manifest
+	    given; /* what is answered; its bytes are absent when it cannot be converted */
 };
 
-/* Says a manifest in the other media type; what that takes is given back at once: ids may be many. */
-static bool read_converted(
-    struct batch_get *b, const struct image_id *id, struct stored_manifest *out)
-{
-	struct call *c = b->c;
-	struct slice made = {NULL, 0};
-	struct arena scratch;
-
-	arena_init(&scratch);
-	if (manifest_read(c->reader, &c->repository, id, true, &scratch, out) == ERR_NONE) {
-		b->converted_bytes += out->size;
-		made = manifest_convert(out->bytes, out->media_type, &scratch);
-	}
-	out->bytes = arena_dup(c->arena, made);
-	arena_release(&scratch);
-	if (!out->bytes.at)
-		return false;
-	digest_compute(DIGEST_SHA256, out->bytes, &out->digest);
-	return true;
-}
-
-/* The manifest of an image in a media type that is accepted; false when there is none. */
-static bool read_accepted(struct batch_get *b, const struct ecr_image_id *asked,
-    const struct image *image, struct stored_manifest *out)
-{
-	struct call *c = b->c;
-	struct image_id id = {.digest = image->digest};
-	struct slice target = manifest_convert_target(image->media_type);
-
-	if (accepted(c, asked, image->media_type))
-		return manifest_read(c->reader, &c->repository, &id, true, c->arena, out) ==
-		    ERR_NONE;
-	if (!target.at || !accepted(c, asked, target) || !read_converted(b, &id, out))
-		return false;
-	out->media_type = target;
-	return true;
-}
-
-/* NULL when the id was answered with an image, else its failure's code. */
-static const char *get_one(struct batch_get *b, struct ecr_image_id *asked)
-{
-	struct call *c = b->c;
-	struct image_id by_tag = {.tag = asked->id.tag};
-	struct stored_manifest manifest;
+struct batch_entry {
+	struct ecr_image_id *asked;
 	struct image image;
+	struct batch_manifest *manifest; /* NULL: asked->failure_code says why */
+};
+
+struct batch_get {
+	struct repository repository;
+	struct batch_entry *entries;
+	size_t count;
+	struct batch_manifest *manifests;
+	size_t manifest_count;
+	uint64_t answer_bytes, converted_bytes;
+};
+
+static bool limit_exceeded(struct call *c, const char *why)
+{
+	call_fail(c, ERR_LIMIT_EXCEEDED)->detail = slice_str(why);
+	return false;
+}
+
+static bool check_sizes(struct call *c, const struct batch_get *b)
+{
+	if (b->converted_bytes > CONVERTED_BYTES_MAX)
+		return limit_exceeded(c,
+		    "The manifests to be converted are larger than 16 MiB. Ask for fewer items at "
+		    "a time.");
+	if (b->answer_bytes > ECR_ANSWER_MAX)
+		return limit_exceeded(c, ECR_ANSWER_TOO_LARGE);
+	return true;
+}
+
+/* The manifest, read now if no other id has named it; NULL when it cannot be had. */
+static struct batch_manifest *find_manifest(
+    struct call *c, struct batch_get *b, const struct image *image, bool convert)
+{
+	struct image_id id = {.digest = image->digest};
+	struct batch_manifest *m;
+
+	for (size_t i = 0; i < b->manifest_count; i++) {
+		m = &b->manifests[i];
+		if (m->convert == convert && digest_eq(&m->stored.digest, &image->digest))
+			return m;
+	}
+	m = &b->manifests[b->manifest_count];
+	*m = (struct batch_manifest){.convert = convert};
+	if (manifest_read(c->reader, &c->repository, &id, true, c->arena, &m->stored) != ERR_NONE)
+		return NULL;
+	m->given = m->stored;
+	if (convert)
+		b->converted_bytes += m->stored.size;
+	b->manifest_count++;
+	return m;
+}
+
+/* One for the tag asked for, or by digest one for each of the image's tags. */
+static size_t entry_count(const struct batch_entry *entry)
+{
+	return entry->asked->tag.at || entry->image.tag_count == 0 ? 1 : entry->image.tag_count;
+}
+
+static uint64_t entry_bytes(const struct batch_entry *entry)
+{
+	return entry_count(entry) * (ENTRY_BYTES + entry->manifest->given.bytes.len);
+}
+
+/* Looks one id up; its failure's code, NULL when its image is there in a media type that is accepted. */
+static const char *find_asked(struct call *c, struct batch_get *b, struct batch_entry *entry)
+{
+	struct ecr_image_id *asked = entry->asked;
+	struct image_id by_tag = {.tag = asked->id.tag};
+	struct image *image = &entry->image;
+	struct slice target;
+	bool convert;
 
 	if (asked->failure_code)
 		return asked->failure_code;
 	if (image_find(c->reader, b->repository.id, asked->tag.at ? &by_tag : &asked->id, c->arena,
-		&image) != ERR_NONE)
+		image) != ERR_NONE)
 		return ECR_IMAGE_NOT_FOUND_CODE;
-	if (asked->digest_text.at && !digest_eq(&image.digest, &asked->id.digest)) {
+	if (asked->digest_text.at && !digest_eq(&image->digest, &asked->id.digest)) {
 		asked->failure_reason =
 		    "Invalid request parameters: given tag does not map to the given digest";
 		return "ImageTagDoesNotMatchDigest";
 	}
-	if (!read_accepted(b, asked, &image, &manifest))
+	target = manifest_convert_target(image->media_type);
+	convert = !accepted(c, asked, image->media_type);
+	if (convert && (!target.at || !accepted(c, asked, target)))
 		return ECR_IMAGE_NOT_FOUND_CODE;
-	write_found(c, b->w, asked, &image, &manifest);
-	manifest.digest = image.digest; /* what was pulled, in whatever words */
-	if (access_pull_counts(c))
-		image_note_pull(c->app->store, &manifest);
+	entry->manifest = find_manifest(c, b, image, convert);
+	return entry->manifest ? NULL : ECR_IMAGE_NOT_FOUND_CODE;
+}
+
+/* An id that was asked for before has the same answer again. */
+static const struct batch_entry *asked_before(
+    const struct batch_get *b, const struct ecr_image_id *asked)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		const struct ecr_image_id *other = b->entries[i].asked;
+
+		if (!other->digest_text.at == !asked->digest_text.at &&
+		    !other->tag.at == !asked->tag.at &&
+		    slice_eq(other->digest_text, asked->digest_text) &&
+		    slice_eq(other->tag, asked->tag))
+			return &b->entries[i];
+	}
 	return NULL;
 }
 
-static void write_get_failures(struct json_writer *w, const struct ecr_image_id *ids, size_t count)
+/* Reads all that is asked for; false with c->error set when that is more than one answer may have. */
+static bool find_all(struct call *c, struct batch_get *b, struct ecr_image_id *ids, size_t count)
+{
+	b->entries = arena_array(c->arena, count + 1, sizeof(*b->entries));
+	b->manifests = arena_array(c->arena, count + 1, sizeof(*b->manifests));
+	for (size_t i = 0; i < count; i++) {
+		const struct batch_entry *before = asked_before(b, &ids[i]);
+		struct batch_entry *entry = &b->entries[b->count];
+
+		*entry = before ? *before : (struct batch_entry){0};
+		entry->asked = &ids[i];
+		if (before) {
+			ids[i].failure_code = before->asked->failure_code;
+			ids[i].failure_reason = before->asked->failure_reason;
+		} else {
+			ids[i].failure_code = find_asked(c, b, entry);
+		}
+		b->count++;
+		/* what is to be converted is summed when its size is known */
+		if (entry->manifest && !entry->manifest->convert)
+			b->answer_bytes += entry_bytes(entry);
+		if (!check_sizes(c, b))
+			return false;
+	}
+	return true;
+}
+
+/* Says a manifest in the other media type; what that takes is given back at once: ids may be many. */
+static void convert_manifest(struct call *c, struct batch_manifest *m)
+{
+	struct arena scratch;
+
+	arena_init(&scratch);
+	m->given.bytes =
+	    arena_dup(c->arena, manifest_convert(m->stored.bytes, m->stored.media_type, &scratch));
+	arena_release(&scratch);
+	m->given.media_type = manifest_convert_target(m->stored.media_type);
+	if (m->given.bytes.at)
+		digest_compute(DIGEST_SHA256, m->given.bytes, &m->given.digest);
+}
+
+static void write_found(struct call *c, struct json_writer *w, const struct batch_entry *entry)
+{
+	const struct stored_manifest *given = &entry->manifest->given;
+	struct image_id id = {.digest = given->digest, .tag = entry->asked->tag};
+	size_t count = entry_count(entry);
+
+	for (size_t i = 0; i < count && !json_full(w); i++) {
+		if (!entry->asked->tag.at && entry->image.tag_count)
+			id.tag = entry->image.tags[i];
+		json_object(w);
+		write_image(c, w, &id, given);
+		json_object_end(w);
+	}
+}
+
+static void write_get_failures(struct json_writer *w, const struct batch_get *b)
 {
 	json_put_array(w, "failures");
-	for (size_t i = 0; i < count; i++) {
-		const char *reason = ids[i].failure_reason;
+	for (size_t i = 0; i < b->count; i++) {
+		const struct ecr_image_id *asked = b->entries[i].asked;
+		const char *reason = asked->failure_reason;
 
-		if (ids[i].failure_code)
-			ecr_write_failure(w, &ids[i], ids[i].failure_code,
+		if (asked->failure_code)
+			ecr_write_failure(w, asked, asked->failure_code,
 			    slice_str(reason ? reason : ECR_IMAGE_NOT_FOUND_REASON));
 	}
 	json_array_end(w);
 }
 
-enum http_step op_batch_get_image(struct call *c)
+/* Converts what is to be converted, and writes the answer, unless it would be too large: then c->error. */
+static void compose_found(struct call *c)
 {
-	struct batch_get b = {.c = c};
-	size_t count;
-	struct ecr_image_id *ids = ecr_read_image_ids(c, &count);
+	struct batch_get *b = c->job_data;
+	struct json_writer *w;
 
-	if (!ecr_find_repository(c, &b.repository))
-		return ecr_error(c);
-	b.w = ecr_begin(c);
-	json_put_array(b.w, "images");
-	for (size_t i = 0; i < count && !ecr_answer_full(c); i++) {
-		ids[i].failure_code = get_one(&b, &ids[i]);
-		if (b.converted_bytes > CONVERTED_BYTES_MAX) {
-			call_fail(c, ERR_LIMIT_EXCEEDED)->detail =
-			    slice_str("The manifests to be converted are larger than 16 MiB. Ask "
-				      "for fewer items at a time.");
-			return ecr_error(c);
+	for (size_t i = 0; i < b->manifest_count; i++)
+		if (b->manifests[i].convert)
+			convert_manifest(c, &b->manifests[i]);
+	for (size_t i = 0; i < b->count; i++) {
+		struct batch_entry *entry = &b->entries[i];
+
+		if (entry->manifest && !entry->manifest->given.bytes.at) {
+			entry->manifest = NULL;
+			entry->asked->failure_code = ECR_IMAGE_NOT_FOUND_CODE;
 		}
+		if (entry->manifest && entry->manifest->convert)
+			b->answer_bytes += entry_bytes(entry);
 	}
-	json_array_end(b.w);
-	write_get_failures(b.w, ids, count);
+	if (!check_sizes(c, b))
+		return;
+	w = ecr_begin(c);
+	json_put_array(w, "images");
+	for (size_t i = 0; i < b->count; i++)
+		if (b->entries[i].manifest)
+			write_found(c, w, &b->entries[i]);
+	json_array_end(w);
+	write_get_failures(w, b);
+}
+
+/* What was given out was pulled, in whatever words. */
+static enum http_step answer_found(struct call *c)
+{
+	struct batch_get *b = c->job_data;
+
+	if (c->error.code != ERR_NONE)
+		return ecr_error(c);
+	for (size_t i = 0; i < b->manifest_count && access_pull_counts(c); i++)
+		if (b->manifests[i].given.bytes.at)
+			image_note_pull(c->app->store, &b->manifests[i].stored);
 	return ecr_reply(c);
 }
 
+enum http_step op_batch_get_image(struct call *c)
+{
+	struct batch_get *b = arena_zalloc(c->arena, sizeof(*b));
+	size_t count;
+	struct ecr_image_id *ids = ecr_read_image_ids(c, &count);
+
+	if (!ecr_find_repository(c, &b->repository) || !find_all(c, b, ids, count))
+		return ecr_error(c);
+	return call_work(c, b, b->answer_bytes + b->converted_bytes, compose_found, answer_found);
+}
+
 /* ---- BatchDeleteImage ---- */
+
+/* What the answer says of each tag that is gone, about. */
+enum { GONE_BYTES = 128 };
 
 struct batch_delete {
 	struct ecr_image_id *asked;
@@ -257,7 +401,7 @@ static void write_gone(struct json_writer *w, const struct batch_delete *batch)
 {
 	json_put_array(w, "imageIds");
 	for (size_t i = 0; i < batch->job.count; i++)
-		for (size_t j = 0; j < batch->job.items[i].gone_count; j++)
+		for (size_t j = 0; j < batch->job.items[i].gone_count && !json_full(w); j++)
 			ecr_write_image_id(w, &batch->job.items[i].gone[j]);
 	json_array_end(w);
 }
@@ -280,20 +424,28 @@ static void write_delete_failure(struct call *c, struct json_writer *w,
 			SLICE_ARG(item->parents)));
 }
 
-static enum http_step deleted(struct call *c)
+static void compose_deleted(struct call *c)
 {
-	struct batch_delete *batch = c->job_data;
-	struct json_writer *w;
+	const struct batch_delete *batch = c->job_data;
+	struct json_writer *w = ecr_begin(c);
 
-	if (c->error.code != ERR_NONE)
-		return ecr_error(c);
-	w = ecr_begin(c);
 	write_gone(w, batch);
 	json_put_array(w, "failures");
 	for (size_t i = 0; i < batch->count; i++)
 		write_delete_failure(c, w, &batch->asked[i], batch->item_of[i]);
 	json_array_end(w);
-	return ecr_reply(c);
+}
+
+static enum http_step deleted(struct call *c)
+{
+	struct batch_delete *batch = c->job_data;
+	uint64_t gone = 0;
+
+	if (c->error.code != ERR_NONE)
+		return ecr_error(c);
+	for (size_t i = 0; i < batch->job.count; i++)
+		gone += batch->job.items[i].gone_count;
+	return call_work(c, batch, gone * GONE_BYTES, compose_deleted, ecr_reply);
 }
 
 enum http_step op_batch_delete_image(struct call *c)

@@ -107,7 +107,7 @@ static void write_detail(struct call *c, struct json_writer *w, const struct ima
 	json_put_str(w, "imageDigest", digest_format(&image->digest, digest));
 	if (image->tag_count) {
 		json_put_array(w, "imageTags");
-		for (size_t i = 0; i < image->tag_count; i++)
+		for (size_t i = 0; i < image->tag_count && !json_full(w); i++)
 			json_str(w, image->tags[i]);
 		json_array_end(w);
 	}

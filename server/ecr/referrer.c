@@ -34,8 +34,9 @@ static struct slice token_context(struct call *c, const struct referrer_query *q
 	return buf_slice(&out);
 }
 
-static void write_referrer(struct json_writer *w, const struct referrer *referrer)
+static void write_referrer(struct call *c, struct json_writer *w, const struct referrer *referrer)
 {
+	struct slice annotations = referrer_annotations(referrer, c->arena);
 	char digest[DIGEST_TEXT_MAX];
 
 	json_object(w);
@@ -43,28 +44,33 @@ static void write_referrer(struct json_writer *w, const struct referrer *referre
 	json_put_str(w, "mediaType", referrer->media_type);
 	json_put_str(w, "artifactType", referrer->artifact_type);
 	json_put_num(w, "size", (int64_t)referrer->size);
-	if (referrer->annotations.at) {
+	if (annotations.at) {
 		json_key(w, "annotations");
-		json_raw(w, referrer->annotations);
+		json_raw(w, annotations);
 	}
 	json_put_cstr(w, "artifactStatus", ecr_image_status_name(referrer->status));
 	json_object_end(w);
 }
 
-static enum http_step answer(
-    struct call *c, const struct referrer_page *found, struct slice context)
+struct listing {
+	struct slice context;
+	struct referrer_page found;
+};
+
+static void compose(struct call *c)
 {
+	const struct listing *list = c->job_data;
+	const struct referrer_page *found = &list->found;
 	struct json_writer *w = ecr_begin(c);
 	char text[DIGEST_TEXT_MAX];
 
 	json_put_array(w, "referrers");
 	for (size_t i = 0; i < found->count; i++)
-		write_referrer(w, &found->at[i]);
+		write_referrer(c, w, &found->at[i]);
 	json_array_end(w);
 	if (found->more)
 		ecr_write_next(
-		    c, w, context, digest_format(&found->at[found->count - 1].digest, text));
-	return ecr_reply(c);
+		    c, w, list->context, digest_format(&found->at[found->count - 1].digest, text));
 }
 
 /* A subject whose digest is of no kind that is here has no referrers. */
@@ -85,21 +91,22 @@ static bool read_subject(struct call *c, struct digest *out)
 enum http_step op_list_image_referrers(struct call *c)
 {
 	struct referrer_query query = {.key = c->repository};
-	struct referrer_page found = {0};
+	struct listing *list = arena_zalloc(c->arena, sizeof(*list));
 	struct repository r;
 	struct ecr_page page;
-	struct slice context;
 	enum error_code code;
 
 	if (!ecr_find_repository(c, &r) || !read_subject(c, &query.subject))
 		return ecr_error(c);
 	read_types(c, &query);
-	context = token_context(c, &query);
-	if (!ecr_read_page(c, NULL, context, &page))
+	list->context = token_context(c, &query);
+	if (!ecr_read_page(c, NULL, list->context, &page))
 		return ecr_error(c);
 	query.limit = json_member(ecr_input(c), "maxResults") ? page.limit : REFERRERS_DEFAULT;
 	if (page.after.at && digest_parse(page.after, &query.after) != DIGEST_OK)
 		query.after = (struct digest){0};
-	code = referrer_list(c->reader, &query, c->arena, &found);
-	return code == ERR_NONE ? answer(c, &found, context) : ecr_fail(c, code);
+	code = referrer_list(c->reader, &query, c->arena, &list->found);
+	if (code != ERR_NONE)
+		return ecr_fail(c, code);
+	return call_work(c, list, referrer_page_bytes(&list->found), compose, ecr_reply);
 }

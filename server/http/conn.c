@@ -86,6 +86,7 @@ static void account(struct conn *c)
 	counter_add(&counters->bytes_out, req->bytes_out);
 	if (options_of(c)->finished)
 		options_of(c)->finished(req);
+	loop_watch(c->loop, req);
 }
 
 static void abort_handler(struct conn *c)
@@ -556,6 +557,7 @@ void conn_run(struct conn *c)
 	while (turns < TURNS_MAX && conn_advance(c))
 		turns++;
 	c->running = false;
+	loop_watch(c->loop, &c->req);
 	if (c->state == CONN_CLOSED) {
 		conn_free(c);
 		return;

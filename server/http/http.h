@@ -262,6 +262,11 @@ struct http_options {
 	/* After each request, refused and aborted ones too; for log and counters. May be NULL. */
 	void (*finished)(struct http_request *req);
 	/*
+	 * A turn of a loop took longer than it may: so much CPU time. req is what was worked on at its end, NULL:
+	 * no request; its head may be unknown, its reply may be done. May be NULL.
+	 */
+	void (*busy)(struct http_request *req, int64_t cpu_us);
+	/*
 	 * A client with which no TLS could be agreed upon, and why, in few words; of req only
 	 * http_remote and the arena are of use. May be NULL.
 	 */
@@ -271,7 +276,9 @@ struct http_options {
 /* Sums over all loops, read without stopping them. */
 struct http_counters {
 	uint64_t connections, handshakes_failed, requests, refused, aborted, bytes_in, bytes_out;
-	unsigned open; /* connections now */
+	uint64_t busy_turns; /* turns of a loop that took longer than 50 ms of CPU time (loop.h) */
+	uint64_t longest_turn_us; /* of all loops since the start */
+	unsigned open;            /* connections now */
 };
 
 /*

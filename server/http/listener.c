@@ -137,10 +137,11 @@ static void on_accept(struct evconnlistener *events, evutil_socket_t fd, struct 
 	if (loop->index == 0) {
 		loop_now(loop);
 		conn_open(c);
-		return;
+	} else {
+		c->task.run = run_open;
+		http_post(loop, &c->task);
 	}
-	c->task.run = run_open;
-	http_post(loop, &c->task);
+	loop_watch(&server->loops[0], NULL); /* a burst of clients is not one client's work */
 }
 
 /* Out of descriptors or memory, mostly: the kernel queues while others finish. */

@@ -22,6 +22,40 @@ int64_t loop_now(struct http_loop *loop)
 	return loop->now_us = http_now_us();
 }
 
+/* ---- the watchdog ---- */
+
+enum { WATCH_EVERY_US = 1000 };
+
+static int64_t thread_cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+void loop_watch(struct http_loop *loop, struct http_request *req)
+{
+	struct loop_counters *counters = &loop->counters;
+	int64_t now_us = http_now_us(), cpu_us, turn_us;
+
+	if (now_us - loop->watched_us < WATCH_EVERY_US)
+		return;
+	cpu_us = thread_cpu_us();
+	turn_us = cpu_us - loop->watched_cpu_us;
+	loop->watched_us = now_us;
+	loop->watched_cpu_us = cpu_us;
+	if ((uint64_t)turn_us >
+	    atomic_load_explicit(&counters->longest_turn_us, memory_order_relaxed))
+		atomic_store_explicit(
+		    &counters->longest_turn_us, (uint64_t)turn_us, memory_order_relaxed);
+	if (turn_us <= LOOP_BUSY_US)
+		return;
+	counter_add(&counters->busy_turns, 1);
+	if (loop->server->options.busy)
+		loop->server->options.busy(req, turn_us);
+}
+
 struct slice loop_date(struct http_loop *loop)
 {
 	struct timespec ts;
@@ -82,6 +116,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 		return;
 	loop_now(loop);
 	run_posted(loop);
+	loop_watch(loop, NULL);
 }
 
 /* ---- connections and their deadlines ---- */
@@ -122,6 +157,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		free(buffer);
 	}
 	loop->buffer_count = 0;
+	loop_watch(loop, NULL);
 }
 
 static void end_when_drained(struct http_loop *loop)
@@ -254,6 +290,8 @@ void *loop_main(void *arg)
 	loop_now(loop);
 	if (options->loop_start)
 		loop->user = options->loop_start(loop);
+	loop->watched_us = http_now_us();
+	loop->watched_cpu_us = thread_cpu_us();
 	count_ready(server);
 	event_base_loop(loop->base, EVLOOP_NO_EXIT_ON_EMPTY);
 	run_posted(loop);

@@ -16,6 +16,26 @@
 #define LOOP_BUFFER_BYTES (256u << 10)
 #define LOOP_BUFFERS_KEPT 4
 
+/*
+ * The CPU time that one turn of a loop may take: what is longer keeps all others of that loop waiting and
+ * belongs on another thread. Sanitizers make everything some times slower, by a factor that is taken as fixed.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define LOOP_SANITIZER_FACTOR 8
+#elif defined(__SANITIZE_ADDRESS__)
+#define LOOP_SANITIZER_FACTOR 4
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LOOP_SANITIZER_FACTOR 8
+#elif __has_feature(address_sanitizer)
+#define LOOP_SANITIZER_FACTOR 4
+#endif
+#endif
+#ifndef LOOP_SANITIZER_FACTOR
+#define LOOP_SANITIZER_FACTOR 1
+#endif
+#define LOOP_BUSY_US (50 * 1000 * LOOP_SANITIZER_FACTOR)
+
 struct conn;
 
 /* What bodies are received into; belongs to the loop, lent to a connection while it holds bytes. */
@@ -28,7 +48,7 @@ struct loop_buffer {
 /* Written by the loop's thread alone, read by any. */
 struct loop_counters {
 	_Atomic uint64_t connections, handshakes_failed, requests, refused, aborted, bytes_in,
-	    bytes_out;
+	    bytes_out, busy_turns, longest_turn_us;
 };
 
 struct http_loop {
@@ -51,6 +71,9 @@ struct http_loop {
 	int64_t now_us;        /* monotonic, as of the running callback */
 	int64_t date_until_us; /* until then the text below is right */
 	char date[32];         /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+
+	/* When the thread's CPU time was last looked at (monotonic), and what it was. */
+	int64_t watched_us, watched_cpu_us;
 
 	struct loop_buffer *buffers; /* free ones */
 	unsigned buffer_count;
@@ -81,6 +104,14 @@ void loop_release(struct http_loop *loop);
 /* A buffer with at = len = 0. */
 struct loop_buffer *loop_buffer_take(struct http_loop *loop);
 void loop_buffer_give(struct http_loop *loop, struct loop_buffer *buffer);
+
+/*
+ * Called where a turn of the loop ends: at the end of a request and of a callback. Counts one that took longer
+ * than LOOP_BUSY_US of CPU time, however loaded the machine is, and tells the application. req is the request
+ * that was worked on, NULL: none. The CPU time itself, a system call, is asked for once a millisecond at most;
+ * up to so much of what went before counts with a turn.
+ */
+void loop_watch(struct http_loop *loop, struct http_request *req);
 
 /* Refreshes and returns loop->now_us. */
 int64_t loop_now(struct http_loop *loop);

@@ -239,6 +239,7 @@ void http_server_counters(struct http_server *server, struct http_counters *out)
 	for (unsigned i = 0; i < server->thread_count; i++) {
 		struct http_loop *loop = &server->loops[i];
 		struct loop_counters *c = &loop->counters;
+		uint64_t longest;
 
 		out->connections += atomic_load_explicit(&c->connections, memory_order_relaxed);
 		out->handshakes_failed +=
@@ -248,6 +249,10 @@ void http_server_counters(struct http_server *server, struct http_counters *out)
 		out->aborted += atomic_load_explicit(&c->aborted, memory_order_relaxed);
 		out->bytes_in += atomic_load_explicit(&c->bytes_in, memory_order_relaxed);
 		out->bytes_out += atomic_load_explicit(&c->bytes_out, memory_order_relaxed);
+		out->busy_turns += atomic_load_explicit(&c->busy_turns, memory_order_relaxed);
+		longest = atomic_load_explicit(&c->longest_turn_us, memory_order_relaxed);
+		if (longest > out->longest_turn_us)
+			out->longest_turn_us = longest;
 		out->open += atomic_load_explicit(&loop->open, memory_order_relaxed);
 	}
 }

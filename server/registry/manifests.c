@@ -133,23 +133,44 @@ static bool read_tags(struct call *c, const struct image_id *id, struct image_pu
 	return true;
 }
 
-static enum http_step put_manifest(struct http_request *req)
-{
-	struct call *c = call_of(req);
-	struct image_put *job = arena_zalloc(c->arena, sizeof(*job));
-	struct manifest *parsed = arena_zalloc(c->arena, sizeof(*parsed));
+struct manifest_put {
 	struct image_id id;
+	struct manifest parsed;
+	struct image_put job;
+};
 
-	if (!read_reference(c, &id) || !read_tags(c, &id, job) || !parse_manifest(c, parsed) ||
-	    !check_index(c, parsed) || !compute_digest(c, &id, &job->digest))
+static void read_manifest(struct call *c)
+{
+	struct manifest_put *put = c->job_data;
+
+	if (parse_manifest(c, &put->parsed) && check_index(c, &put->parsed))
+		compute_digest(c, &put->id, &put->job.digest);
+}
+
+static enum http_step submit_manifest(struct call *c)
+{
+	struct manifest_put *put = c->job_data;
+	struct image_put *job = &put->job;
+
+	if (c->error.code != ERR_NONE)
 		return registry_error(c);
 	job->key = c->repository;
-	job->manifest = req->body;
-	job->parsed = parsed;
+	job->manifest = c->req->body;
+	job->parsed = &put->parsed;
 	job->sparse = !registry_quirk(c, QUIRK_CHILDREN_FIRST);
 	call_await(c, &job->job, job, put_done);
 	image_put_submit(c->app->store, job);
 	return HTTP_WAIT;
+}
+
+static enum http_step put_manifest(struct http_request *req)
+{
+	struct call *c = call_of(req);
+	struct manifest_put *put = arena_zalloc(c->arena, sizeof(*put));
+
+	if (!read_reference(c, &put->id) || !read_tags(c, &put->id, &put->job))
+		return registry_error(c);
+	return call_work(c, put, req->body.len, read_manifest, submit_manifest);
 }
 
 const struct http_handler registry_manifest_put = {
@@ -159,70 +180,93 @@ const struct http_handler registry_manifest_put = {
 
 /* ---- GET, HEAD ---- */
 
-/* Says the manifest in the other media type. HEAD has not read its bytes yet. */
-static enum error_code convert(struct call *c, struct stored_manifest *manifest)
+static enum http_step give_manifest(
+    struct call *c, const struct stored_manifest *stored, const struct stored_manifest *given)
 {
-	struct image_id id = {.digest = manifest->digest};
+	registry_reply(c, 200);
+	http_reply_header(c->req, "Content-Type", given->media_type);
+	registry_digest_header(c, &given->digest);
+	if (c->req->method != METHOD_GET) {
+		http_reply_length(c->req, given->size);
+		return HTTP_DONE;
+	}
+	http_reply_body(c->req, given->bytes);
+	if (access_pull_counts(c))
+		image_note_pull(c->app->store, stored);
+	return HTTP_DONE;
+}
+
+struct conversion {
+	struct stored_manifest stored, given;
+};
+
+static void do_convert(struct call *c)
+{
+	struct conversion *made = c->job_data;
+	struct stored_manifest *given = &made->given;
+
+	given->bytes = manifest_convert(made->stored.bytes, made->stored.media_type, c->arena);
+	given->media_type = manifest_convert_target(made->stored.media_type);
+	given->size = given->bytes.len;
+	if (given->bytes.at)
+		digest_compute(DIGEST_SHA256, given->bytes, &given->digest);
+}
+
+static enum http_step give_converted(struct call *c)
+{
+	const struct conversion *made = c->job_data;
+
+	if (!made->given.bytes.at)
+		return registry_fail(c, ERR_MANIFEST_UNKNOWN);
+	return give_manifest(c, &made->stored, &made->given);
+}
+
+/* Gives the manifest in the other media type. HEAD has not read its bytes yet. */
+static enum http_step convert(struct call *c, const struct stored_manifest *stored)
+{
+	struct conversion *made = arena_zalloc(c->arena, sizeof(*made));
+	struct image_id id = {.digest = stored->digest};
 	enum error_code code = ERR_NONE;
 
-	if (!manifest->bytes.at)
-		code = manifest_read(c->reader, &c->repository, &id, true, c->arena, manifest);
+	made->stored = *stored;
+	if (!stored->bytes.at)
+		code = manifest_read(c->reader, &c->repository, &id, true, c->arena, &made->stored);
 	if (code != ERR_NONE)
-		return code;
-	manifest->bytes = manifest_convert(manifest->bytes, manifest->media_type, c->arena);
-	if (!manifest->bytes.at)
-		return ERR_MANIFEST_UNKNOWN;
-	manifest->media_type = manifest_convert_target(manifest->media_type);
-	manifest->size = manifest->bytes.len;
-	digest_compute(DIGEST_SHA256, manifest->bytes, &manifest->digest);
-	return ERR_NONE;
+		return registry_fail(c, code);
+	return call_work(c, made, made->stored.size, do_convert, give_converted);
 }
 
 /* By tag a client gets a media type that it accepts; a digest names the bytes that are stored. */
-static enum error_code negotiate(
-    struct call *c, const struct image_id *id, struct stored_manifest *manifest)
+static enum http_step negotiate(
+    struct call *c, const struct image_id *id, const struct stored_manifest *stored)
 {
 	struct slice accept, target;
 
 	if (!id->tag.at || !registry_quirk(c, QUIRK_ACCEPT_CONVERSION))
-		return ERR_NONE;
+		return give_manifest(c, stored, stored);
 	accept = http_header_list(c->req, "accept");
-	if (http_accepts(accept, manifest->media_type))
-		return ERR_NONE;
-	target = manifest_convert_target(manifest->media_type);
+	if (http_accepts(accept, stored->media_type))
+		return give_manifest(c, stored, stored);
+	target = manifest_convert_target(stored->media_type);
 	if (!target.at || !http_accepts(accept, target))
-		return ERR_MANIFEST_UNKNOWN;
-	return convert(c, manifest);
+		return registry_fail(c, ERR_MANIFEST_UNKNOWN);
+	return convert(c, stored);
 }
 
 static enum http_step get_manifest(struct http_request *req)
 {
 	struct call *c = call_of(req);
-	bool get = req->method == METHOD_GET;
-	struct stored_manifest stored, given;
+	struct stored_manifest stored;
 	enum error_code code;
 	struct image_id id;
 
 	if (!read_reference(c, &id))
 		return registry_error(c);
-	code = manifest_read(c->reader, &c->repository, &id, get, c->arena, &stored);
+	code = manifest_read(
+	    c->reader, &c->repository, &id, req->method == METHOD_GET, c->arena, &stored);
 	if (code != ERR_NONE)
 		return registry_fail(c, code);
-	given = stored;
-	code = negotiate(c, &id, &given);
-	if (code != ERR_NONE)
-		return registry_fail(c, code);
-	registry_reply(c, 200);
-	http_reply_header(req, "Content-Type", given.media_type);
-	registry_digest_header(c, &given.digest);
-	if (!get) {
-		http_reply_length(req, given.size);
-		return HTTP_DONE;
-	}
-	http_reply_body(req, given.bytes);
-	if (access_pull_counts(c))
-		image_note_pull(c->app->store, &stored);
-	return HTTP_DONE;
+	return negotiate(c, &id, &stored);
 }
 
 const struct http_handler registry_manifest_get = {.end = get_manifest};

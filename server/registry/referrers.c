@@ -9,8 +9,9 @@
 
 enum { REFERRERS_MAX = 50 }; /* a page: the most that ECR's own ListImageReferrers gives */
 
-static void put_descriptor(struct json_writer *w, const struct referrer *r)
+static void put_descriptor(struct call *c, struct json_writer *w, const struct referrer *r)
 {
+	struct slice annotations = referrer_annotations(r, c->arena);
 	char text[DIGEST_TEXT_MAX];
 
 	json_object(w);
@@ -18,9 +19,9 @@ static void put_descriptor(struct json_writer *w, const struct referrer *r)
 	json_put_num(w, "size", (int64_t)r->size);
 	json_put_str(w, "digest", digest_format(&r->digest, text));
 	json_put_str(w, "artifactType", r->artifact_type);
-	if (r->annotations.at) {
+	if (annotations.at) {
 		json_key(w, "annotations");
-		json_raw(w, r->annotations);
+		json_raw(w, annotations);
 	}
 	json_object_end(w);
 }
@@ -37,7 +38,7 @@ static struct slice index_body(struct call *c, const struct referrer_page *page)
 	json_put_cstr(&w, "mediaType", MEDIA_OCI_INDEX);
 	json_put_array(&w, "manifests");
 	for (size_t i = 0; i < page->count; i++)
-		put_descriptor(&w, &page->at[i]);
+		put_descriptor(c, &w, &page->at[i]);
 	json_array_end(&w);
 	json_object_end(&w);
 	return buf_slice(&out);
@@ -92,31 +93,52 @@ static bool read_query(struct call *c, struct referrer_query *query, struct page
 	return true;
 }
 
+struct listing {
+	struct slice type; /* of artifacts; absent: all */
+	struct page_request asked;
+	struct referrer_page page;
+	struct slice body;
+};
+
+static void write_body(struct call *c)
+{
+	struct listing *list = c->job_data;
+
+	list->body = index_body(c, &list->page);
+}
+
+static enum http_step give_listing(struct call *c)
+{
+	const struct listing *list = c->job_data;
+
+	registry_reply(c, 200);
+	http_reply_header(c->req, "Content-Type", slice_str(MEDIA_OCI_INDEX));
+	if (list->type.at)
+		http_reply_header(c->req, "OCI-Filters-Applied", slice_str("artifactType"));
+	if (list->page.more && list->page.count > 0)
+		link_next(c, &list->asked, &list->page, list->type);
+	http_reply_body(c->req, list->body);
+	return HTTP_DONE;
+}
+
 static enum http_step list_referrers(struct http_request *req)
 {
 	struct call *c = call_of(req);
-	struct slice type = registry_query(c, "artifactType");
-	struct referrer_query query = {.types = &type, .type_count = type.at ? 1 : 0};
-	struct page_request asked;
-	struct referrer_page page;
+	struct listing *list = arena_zalloc(c->arena, sizeof(*list));
+	struct referrer_query query = {.types = &list->type};
 	enum error_code code;
 
-	if (!read_query(c, &query, &asked))
+	list->type = registry_query(c, "artifactType");
+	query.type_count = list->type.at ? 1 : 0;
+	if (!read_query(c, &query, &list->asked))
 		return registry_error(c);
-	code = referrer_list(c->reader, &query, c->arena, &page);
+	code = referrer_list(c->reader, &query, c->arena, &list->page);
 	/* where a push makes its repository, one that is not there is one that is empty */
 	if (code == ERR_REPOSITORY_NOT_FOUND && !registry_quirk(c, QUIRK_REPOSITORY_MUST_EXIST))
-		page = (struct referrer_page){0};
+		list->page = (struct referrer_page){0};
 	else if (code != ERR_NONE)
 		return registry_fail(c, code);
-	registry_reply(c, 200);
-	http_reply_header(req, "Content-Type", slice_str(MEDIA_OCI_INDEX));
-	if (type.at)
-		http_reply_header(req, "OCI-Filters-Applied", slice_str("artifactType"));
-	if (page.more && page.count > 0)
-		link_next(c, &asked, &page, type);
-	http_reply_body(req, index_body(c, &page));
-	return HTTP_DONE;
+	return call_work(c, list, referrer_page_bytes(&list->page), write_body, give_listing);
 }
 
 const struct http_handler registry_referrers = {.end = list_referrers};

@@ -1,7 +1,8 @@
 """The harness of the functional tests: the real program, driven by a real SDK and by hand-made requests.
 
 Which program: DRYDOCK_BIN, else build/dev/drydock (sanitizers), else build/drydock. A test that ends with the server
-gone, with an exit code other than 0 after SIGTERM, or with a sanitizer's report on its standard error output, fails.
+gone, with an exit code other than 0 after SIGTERM, or with a sanitizer's report or a busy event loop on its standard error
+output, fails.
 
 Fixtures
     drydock          one ephemeral server for the session, emptied and its clock set right before each test

@@ -77,6 +77,25 @@ SAMPLES = {
 }
 
 
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_members_of_other_operations(drydock, operation):
+    """They name nothing: the answer is the same, and has no member that the model does not know (support.shapes)."""
+    taken = MODEL["shapes"].get(MODEL["operations"][operation].get("input"), {}).get("members", {})
+    body = {name: SAMPLES[name] for name in required(operation)}
+    extra = {name: value for name, value in (SAMPLES | {"registryId": "999999999999"}).items() if name not in taken}
+    answers = []
+    for sent in (body, body | extra):
+        drydock.reset()
+        call(drydock, "CreateRepository", {"repositoryName": "team/app"})
+        call(drydock, "PutRegistryPolicy", {"policyText": ALLOW})
+        drydock.registry().push_image("team/app", oci_image(), "v1")
+        answers.append(call(drydock, operation, sent))
+    plain, answer = answers
+    assert (answer.status, answer.code) == (plain.status, plain.code)
+    for name in ("registryId", "repositoryName"):
+        assert answer.document.get(name) == plain.document.get(name)
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
     """A server whose database has lost its tables behind its back, and the id of an upload that has a part already."""

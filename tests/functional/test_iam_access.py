@@ -6,8 +6,8 @@ import json
 import pytest
 from support.aws import refused
 from support.fixtures import serve
-from support.iam import (ACCOUNT, ARN, KEYS, REPOSITORY, client, keys_of, login, not_allowed, options, registry, session,
-                         user)
+from support.iam import (ACCOUNT, ARN, KEYS, REPOSITORY, Signed, client, error_of, keys_of, login, not_allowed, options,
+                         registry, session, user)
 from support.images import digest_of, oci_artifact, oci_image
 from support.refusals import refusal
 from support.tls import TlsServer
@@ -243,6 +243,17 @@ def test_a_repository_policy_allows(drydock, admin):
     admin.delete_repository_policy(repositoryName=REPOSITORY)
     with refused("AccessDeniedException"):
         ecr.list_images(repositoryName=REPOSITORY)
+
+
+def test_a_member_that_an_operation_does_not_take_is_not_asked_about(drydock, admin):
+    """Who may do everything in one repository may not set the registry's policy by naming that repository."""
+    admin.set_repository_policy(repositoryName=REPOSITORY, policyText=json.dumps({"Statement": {
+        "Effect": "Allow", "Principal": {"AWS": STRANGER}, "Action": "ecr:*"}}))
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{
+        "Sid": "all", "Effect": "Allow", "Principal": {"AWS": STRANGER}, "Action": "ecr:*", "Resource": "*"}]})
+    body = json.dumps({"policyText": policy, "repositoryName": REPOSITORY}).encode()
+    answer = Signed(drydock, "stranger", operation="PutRegistryPolicy", body=body).send()
+    assert error_of(answer)[:2] == (400, "AccessDeniedException")
 
 
 def test_policies_of_many_repositories(drydock, admin):

@@ -178,12 +178,14 @@ def test_a_request_has_so_much_converted_and_no_more(ecr, registry, repository):
         registry.push_blob(repository, blob.data)
     layers = image.document["layers"] * 20000 + [image.descriptor(mediaType=ZSTD)]
     registry.push_blob(repository, image.manifest)
-    body = json.dumps(image.document | {"layers": layers}).encode()
-    assert registry.put_manifest(repository, "v1", body, OCI_MANIFEST).status_code == 201
+    for number in range(6):
+        body = json.dumps(image.document | {"layers": layers, "annotations": {"number": str(number)}}).encode()
+        assert registry.put_manifest(repository, f"v{number}", body, OCI_MANIFEST).status_code == 201
     wanted = {"repositoryName": repository, "acceptedMediaTypes": [DOCKER_MANIFEST]}
-    assert len(ecr.batch_get_image(imageIds=[{"imageTag": "v1"}] * 3, **wanted)["failures"]) == 3
+    # one that is named often is looked at once
+    assert len(ecr.batch_get_image(imageIds=[{"imageTag": "v0"}, {"imageTag": "v1"}] * 50, **wanted)["failures"]) == 100
     with refused("LimitExceededException") as error:
-        ecr.batch_get_image(imageIds=[{"imageTag": "v1"}] * 100, **wanted)
+        ecr.batch_get_image(imageIds=[{"imageTag": f"v{number}"} for number in range(6)], **wanted)
     assert error.message == (
         "The manifests to be converted are larger than 16 MiB. Ask for fewer items at a time.")
 

@@ -17,8 +17,10 @@ from .registry import Registry
 from .wire import Wire
 
 READY = re.compile(r"^drydock ready on (http://127\.0\.0\.1:(\d+))$")
-SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:")
 DOORS_TOKEN = "the-token-of-the-tests"  # for servers with --doors-token: --auth iam asks for one
+# What a log must not have: a sanitizer's report; a turn of an event loop that kept all others waiting (debug builds say it).
+REPORTS = (
+    "ERROR: AddressSanitizer", "LeakSanitizer", "WARNING: ThreadSanitizer", "runtime error:", "busy loop: a turn took")
 START_SECONDS = 30
 STOP_SECONDS = 30
 
@@ -41,6 +43,7 @@ class Server:
         self.port = 0
         self.url = None
         self.output = []
+        self._judged = 0  # characters of the log
         self._log_path = Path(folder) / f"drydock-{id(self):x}.log"
         self._anonymous = requests.Session()
         self._anonymous.trust_env = False
@@ -83,7 +86,7 @@ class Server:
         ready.set()
 
     def stop(self):
-        """SIGTERM; fails unless it ends by itself, with exit code 0 and no report of a sanitizer."""
+        """SIGTERM; fails unless it ends by itself, with exit code 0 and no report of a sanitizer or a busy loop."""
         if self.process is None:
             return
         process, self.process = self.process, None
@@ -121,14 +124,16 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def check(self):
-        """Fails when it has ended by itself or a sanitizer has complained."""
+        """Fails when it has ended by itself, a sanitizer has complained or a loop was busy for too long."""
         self.check_reports()
         assert self.alive(), f"drydock ended with {self.process and self.process.returncode}\n{self.log()}"
 
     def check_reports(self):
         log = self.log(limit=None)
-        for report in SANITIZER_REPORTS:
-            assert report not in log, f"drydock's log has a sanitizer's report\n{log[-20000:]}"
+        log, self._judged = log[self._judged:], len(log)  # what one test did is not the next one's failure
+        for report in REPORTS:
+            at = log.find(report)
+            assert at < 0, f"drydock's log has {report!r}\n{log[max(0, at - 1000):at + 20000]}"
 
     # -- from outside -----------------------------------------------------------------------------------------------
 

@@ -115,6 +115,52 @@ static void test_never_started(void **state)
 	http_server_free(server);
 }
 
+static atomic_uint busy_turns;
+static char busy_path[64];
+
+static void note_busy(struct http_request *req, int64_t cpu_us)
+{
+	assert_non_null(req);
+	assert_true(cpu_us > LOOP_BUSY_US);
+	snprintf(busy_path, sizeof(busy_path), "%.*s", SLICE_ARG(req->path));
+	busy_turns++;
+}
+
+static void get_empty(struct client *c, const char *path)
+{
+	struct answer a;
+	char request[128];
+
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: here\r\n\r\n", path);
+	client_say(c, request);
+	a = client_answer(c, true);
+	assert_int_equal(a.status, 204);
+	answer_free(&a);
+}
+
+/* CPU time counts, not how long it took: a loaded machine makes no loop busy. */
+static void test_a_busy_turn_is_noticed(void **state)
+{
+	struct http_counters n;
+	struct client c;
+
+	(void)state;
+	toy_open((struct http_options){.threads = 1, .busy = note_busy});
+	c = client_open();
+	get_empty(&c, "/sleep");
+	get_empty(&c, "/empty");
+	assert_int_equal(busy_turns, 0);
+	get_empty(&c, "/spin");
+	get_empty(&c, "/empty");
+	assert_int_equal(busy_turns, 1);
+	assert_string_equal(busy_path, "/spin");
+	http_server_counters(toy.server, &n);
+	assert_int_equal(n.busy_turns, 1);
+	assert_true(n.longest_turn_us > LOOP_BUSY_US);
+	client_close(&c);
+	toy_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +168,7 @@ int main(void)
 	    cmocka_unit_test(test_hooks_on_each_thread),
 	    cmocka_unit_test(test_connections_are_spread),
 	    cmocka_unit_test(test_never_started),
+	    cmocka_unit_test(test_a_busy_turn_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

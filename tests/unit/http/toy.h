@@ -12,11 +12,13 @@
  *	ANY /file           the file toy.file, or as much of it as toy.file_len says
  *	ANY /empty          204
  *	ANY /loop           the index of the loop
+ *	ANY /spin           204, after more CPU time than a turn of a loop may take
+ *	ANY /sleep          204, after as long a time without any
  */
 #ifndef DRYDOCK_TESTS_UNIT_HTTP_TOY_H
 #define DRYDOCK_TESTS_UNIT_HTTP_TOY_H
 
-#include "server/http/http.h"
+#include "server/http/loop.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -242,6 +244,29 @@ static enum http_step empty_end(struct http_request *req)
 	return http_reply(req, 204);
 }
 
+static int64_t toy_cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static enum http_step spin_end(struct http_request *req)
+{
+	int64_t until_us = toy_cpu_us() + LOOP_BUSY_US + 10000;
+
+	while (toy_cpu_us() < until_us)
+		continue;
+	return http_reply(req, 204);
+}
+
+static enum http_step sleep_end(struct http_request *req)
+{
+	usleep(LOOP_BUSY_US + 10000);
+	return http_reply(req, 204);
+}
+
 static const struct {
 	const char *path;
 	struct http_handler handler;
@@ -266,6 +291,8 @@ static const struct {
     {"/file", {.end = file_end}},
     {"/empty", {.end = empty_end}},
     {"/loop", {.end = loop_end}},
+    {"/spin", {.end = spin_end}},
+    {"/sleep", {.end = sleep_end}},
 };
 
 static const struct http_handler toy_say = {.body_max = 1024, .end = say_end};

@@ -199,9 +199,47 @@ static void every_character_comes_back(void **state)
 	}
 }
 
+/* Nobody can read these bytes: a writer that is full must not look at them. */
+static const struct slice out_of_bounds = {(const char *)4096, 1 << 20};
+
+static void stops_when_full(void **state)
+{
+	struct json_writer w;
+	struct buf out;
+
+	buf_init(&out, *state, 100, 0);
+	json_begin(&w, &out);
+	json_array(&w);
+	assert_false(json_full(&w));
+	json_str(&w, out_of_bounds); /* it cannot fit, whatever it says */
+	assert_true(json_full(&w));
+	json_str(&w, out_of_bounds);
+	json_raw(&w, out_of_bounds);
+	json_put_str(&w, "name", out_of_bounds);
+	json_num(&w, 1);
+	json_time(&w, 1);
+	json_array_end(&w);
+	assert_true(json_full(&w) && out.len <= 100);
+}
+
+static void stops_within_a_value(void **state)
+{
+	char quotes[90];
+	struct json_writer w;
+	struct buf out;
+
+	memset(quotes, '"', sizeof(quotes));
+	buf_init(&out, *state, 100, 0);
+	json_begin(&w, &out);
+	json_str(&w, slice_of(quotes, sizeof(quotes)));
+	assert_true(json_full(&w));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    arena_test(stops_when_full),
+	    arena_test(stops_within_a_value),
 	    arena_test(takes),
 	    arena_test(refuses),
 	    arena_test(depth_is_bounded),

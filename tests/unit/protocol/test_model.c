@@ -371,6 +371,63 @@ static void agrees_with_names(void **state)
 	}
 }
 
+/* What is left of a body, as text. */
+static char *pruned(const char *operation, const char *body)
+{
+	const struct model_operation *op = model_find(&model_ecr, slice_str(operation));
+	cJSON *value = json_parse(slice_str(body));
+	char *text;
+
+	assert_non_null(value);
+	model_prune(op->input, value);
+	text = cJSON_PrintUnformatted(value);
+	cJSON_Delete(value);
+	return text;
+}
+
+static void prunes(void **state)
+{
+	static const struct {
+		const char *operation, *body, *left;
+	} cases[] = {
+	    {"PutRegistryPolicy",
+		"{\"repositoryName\":\"a\",\"policyText\":\"{}\",\"registryId\":\"1\"}",
+		"{\"policyText\":\"{}\"}"},
+	    {"DescribeRegistry", "{\"registryId\":\"1\",\"x\":[1,2]}", "{}"},
+	    {"DescribeRepositories", "{}", "{}"},
+	    {"DescribeRepositories",
+		"{\"maxResults\":1,\"a\":1,\"maxResults\":2,\"a\":2,\"maxResults\":3,\"nextToken\":null}",
+		"{\"maxResults\":3,\"nextToken\":null}"},
+	    {"BatchGetImage",
+		"{\"x\":1,\"imageIds\":[{\"imageTag\":\"a\",\"y\":{}},{\"imageTag\":\"a\",\"imageTag\":\"b\"}]}",
+		"{\"imageIds\":[{\"imageTag\":\"a\"},{\"imageTag\":\"b\"}]}"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char *text = pruned(cases[i].operation, cases[i].body);
+
+		assert_string_equal(text, cases[i].left);
+		cJSON_free(text);
+	}
+}
+
+/* A set of seen members is 64 bits. */
+static void no_structure_has_too_many_members(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(models); i++) {
+		for (size_t j = 0; j < models[i]->operation_count; j++) {
+			const struct model_shape *input = models[i]->operations[j].input;
+			size_t count = 0;
+
+			while (input && input->members[count].name)
+				count++;
+			assert_true(count < 64);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +440,8 @@ int main(void)
 	    arena_test(wrong_types),
 	    arena_test(blobs_and_longs),
 	    arena_test(lengths_count_characters),
+	    cmocka_unit_test(prunes),
+	    cmocka_unit_test(no_structure_has_too_many_members),
 	    arena_test(ignores_what_it_does_not_know),
 	    arena_test(recursive_shapes),
 	    arena_test(maps),

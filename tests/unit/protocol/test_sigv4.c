@@ -1,6 +1,9 @@
 #include "support.h"
 
+#include "protocol/buf.h"
 #include "protocol/sigv4.h"
+
+#include <time.h>
 
 #define SIGNATURE "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
 #define SCOPE "AKIDEXAMPLE/20150830/us-east-1/ecr/aws4_request"
@@ -37,6 +40,9 @@ static void other_spellings(void **state)
 		assert_true(sigv4_parse(exact(*state, good[i]), &c));
 }
 
+#define WITH_HEADERS(list)                                                                         \
+	"AWS4-HMAC-SHA256 Credential=" SCOPE ",SignedHeaders=" list ",Signature=" SIGNATURE
+
 static void refuses(void **state)
 {
 	static const char *const bad[] = {
@@ -71,6 +77,13 @@ static void refuses(void **state)
 	    "Signature=" SIGNATURE,
 	    "AWS4-HMAC-SHA256 Credential=A\x01/20150830/r/ecr/aws4_request,SignedHeaders=h,"
 	    "Signature=" SIGNATURE,
+	    WITH_HEADERS("host;host"),
+	    WITH_HEADERS("x-amz-date;host"),
+	    WITH_HEADERS("Host;x-amz-date"),
+	    WITH_HEADERS("host;"),
+	    WITH_HEADERS(";host"),
+	    WITH_HEADERS("host;;x-amz-date"),
+	    WITH_HEADERS("a;b;c;b"),
 	};
 	struct sigv4_credential c = {.date = slice_str("kept")};
 
@@ -299,6 +312,95 @@ static void every_bit_counts(void **state)
 	assert_false(sigv4_verify(&r, &c, time, secret, body, *state, &calculated));
 }
 
+/* ---- what it costs ---- */
+
+static int64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* CPU time of verifying a request that signs so many names and has a hundred fields; the least of a few. */
+static int64_t cost_of(struct arena *a, size_t names)
+{
+	struct sigv4_field fields[100];
+	struct sigv4_credential c;
+	struct sigv4_calculation right;
+	struct sigv4_request r;
+	struct slice why;
+	int64_t least = INT64_MAX;
+	struct buf list;
+
+	buf_init(&list, a, 1 << 20, 0);
+	for (size_t i = 0; i < names; i++)
+		buf_printf(&list, "%s%05zu", i ? ";" : "", i);
+	for (size_t i = 0; i < COUNT(fields); i++)
+		fields[i] = (struct sigv4_field){
+		    arena_slicef(a, "%05zu", i), arena_slicef(a, "value of %zu", i)};
+	fields[0] = (struct sigv4_field){slice_str("Authorization"),
+	    arena_slicef(a,
+		"AWS4-HMAC-SHA256 Credential=" SCOPE ",SignedHeaders=%.*s,Signature=" SIGNATURE,
+		SLICE_ARG(buf_slice(&list)))};
+	r = request_of(fields, COUNT(fields));
+	for (int i = 0; i < 5; i++) {
+		int64_t began = cpu_ns();
+
+		assert_int_equal(sigv4_find(&r, a, &c, &why), SIGV4_HEADER);
+		assert_false(sigv4_covers(&r, &c, a, &why));
+		sigv4_verify(&r, &c, slice_str("20150830T123600Z"), slice_str("secret"),
+		    slice_str("00"), a, &right);
+		if (cpu_ns() - began < least)
+			least = cpu_ns() - began;
+	}
+	return least;
+}
+
+/* The same of a request that names one field so many times, whose value grows as well. */
+static int64_t cost_of_doubles(struct arena *a, size_t names)
+{
+	char *value = arena_alloc(a, 2 * names);
+	struct sigv4_field fields[2] = {{.name = slice_str("a"), .value = {value, 2 * names}}};
+	struct sigv4_request r = request_of(fields, COUNT(fields));
+	struct sigv4_credential c;
+	struct sigv4_calculation right;
+	struct slice why;
+	int64_t least = INT64_MAX;
+	struct buf list;
+
+	memset(value, 'x', 2 * names);
+	buf_init(&list, a, 1 << 20, 0);
+	for (size_t i = 0; i < names; i++)
+		buf_puts(&list, "a;");
+	buf_puts(&list, "host");
+	fields[1] = (struct sigv4_field){slice_str("Authorization"),
+	    arena_slicef(a,
+		"AWS4-HMAC-SHA256 Credential=" SCOPE ",SignedHeaders=%.*s,Signature=" SIGNATURE,
+		SLICE_ARG(buf_slice(&list)))};
+	for (int i = 0; i < 5; i++) {
+		int64_t began = cpu_ns();
+
+		if (sigv4_find(&r, a, &c, &why) == SIGV4_HEADER)
+			sigv4_verify(&r, &c, slice_str("20150830T123600Z"), slice_str("secret"),
+			    slice_str("00"), a, &right);
+		if (cpu_ns() - began < least)
+			least = cpu_ns() - began;
+	}
+	return least;
+}
+
+/* Four times the head costs about four times as much, not sixteen times. */
+static void work_grows_with_the_head(void **state)
+{
+	int64_t few = cost_of(*state, 1000), many = cost_of(*state, 4000);
+
+	assert_true(many < 9 * few);
+	few = cost_of_doubles(*state, 1000);
+	many = cost_of_doubles(*state, 4000);
+	assert_true(many < 9 * few);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +413,7 @@ int main(void)
 	    arena_test(no_time),
 	    arena_test(presigned_lifetimes),
 	    arena_test(coverage),
+	    arena_test(work_grows_with_the_head),
 	    arena_test(every_bit_counts),
 	};
 

@@ -38,6 +38,37 @@ static size_t walk_images(struct fixture *f, enum tag_status status, size_t limi
 	return count;
 }
 
+/* An image may have 1,000 tags of 128 characters: what a page costs is not just the number of its images. */
+static void pages_of_many_tags(void **state)
+{
+	enum { MANY_TAGS = 1000, MANY_IMAGES = 17 };
+	struct fixture *f = *state;
+	struct slice *tags = arena_array(&f->arena, MANY_TAGS, sizeof(*tags));
+	struct digest last = {.algorithm = DIGEST_NONE};
+	size_t count = 0, pages = 0;
+	struct image_page page;
+	for (int i = 0; i < MANY_IMAGES; i++) {
+		struct sample *s = image_sample(f, arena_printf(&f->arena, "%d", i), NULL);
+		for (int j = 0; j < MANY_TAGS; j++)
+			tags[j] = arena_slicef(&f->arena, "%0120d_%03d", i, j);
+		s->put.tags = tags;
+		s->put.tag_count = MANY_TAGS;
+		put_ok(f, s);
+	}
+	do {
+		assert_int_equal(image_list(f->reader, f->repository_id, TAG_STATUS_ANY, &last,
+				     1000, &f->arena, &page),
+		    ERR_NONE);
+		assert_in_range(page.count, 1, MANY_IMAGES - 1);
+		for (size_t i = 0; i < page.count; i++, count++)
+			assert_int_equal(page.at[i].tag_count, MANY_TAGS);
+		last = page.at[page.count - 1].digest;
+		pages++;
+	} while (page.more);
+	assert_int_equal(count, MANY_IMAGES);
+	assert_int_equal(pages, 2);
+}
+
 static void every_image_once(void **state)
 {
 	struct fixture *f = *state;
@@ -171,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    store_test(every_image_once),
+	    store_test(pages_of_many_tags),
 	    store_test(every_id_once),
 	    store_test(tags_in_order),
 	    store_test(pages_survive_changes),

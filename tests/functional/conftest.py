@@ -108,4 +108,6 @@ def whole_run(request):
     missing = sorted(run.expected - run.ran)
     if missing or not whole:
         reason = f"looks back at a whole run of tests/functional, and {len(missing) or 'some'} of its tests were not run"
-        (pytest.fail if run.folder else pytest.skip)("\n".join([reason, *missing[:20]]))
+        if not run.folder:
+            pytest.skip(reason)
+        pytest.fail("\n".join([reason, *missing[:20]]))

@@ -8,6 +8,7 @@ processor's seconds that it and all it started have used; below, the last lines 
 1 when one did.
 """
 
+import os
 import resource
 import signal
 import subprocess
@@ -24,11 +25,19 @@ def cpu_seconds():
 
 
 def run(command):
-    """(exit code, the last lines)."""
+    """(exit code, the last lines). Who stops this stops the part, with all that it has started."""
     last = deque(maxlen=LINES_SHOWN)
+
+    def stop(number, _):
+        os.killpg(process.pid, number)
+        process.wait()
+        sys.exit(128 + number)
+
     with subprocess.Popen(
-            ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+            ["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True) as process:
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
         for line in process.stdout:
             last.append(line)
             sys.stdout.buffer.write(line)

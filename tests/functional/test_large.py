@@ -21,7 +21,7 @@ from support.streams import Pattern, digest_of_stream
 from support.tls import OverTls
 from support.transfer import Transfer
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]  # gigabytes take minutes on a busy machine
 
 GIB, MIB = 1 << 30, 1 << 20
 MEMORY_MAX = 64 * MIB

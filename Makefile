@@ -4,18 +4,25 @@
 PYTHON ?= python3
 SETUP := tests/setup/install.sh
 VENV := build/venv
+PYTEST := $(VENV)/bin/pytest
 DEV_PROGRAM := build/dev/drydock
+TSAN_PROGRAM := build/tsan/drydock
 PROGRAM := build/drydock
+# What each process of the functional tests has seen, for the last of them.
+WHOLE_RUN := build/dev/whole-run
+# Which scenarios of tests/clients `make test` runs (a pytest -m expression). The container image is left to test-clients: it
+# takes minutes, and does not depend on the development build.
+CLIENTS ?= not image
 # A docker engine needs root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 
-.PHONY: help build run test test-clients bench format lint clean dev
+.PHONY: help build run test test-clients bench format lint clean dev tsan
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make build         the program, at build/drydock"
 	@echo "make run           build and serve (options: make run ARGS='--ephemeral --auth open')"
-	@echo "make test          unit and functional tests with sanitizers, and the clients that are there"
+	@echo "make test          unit and functional tests with sanitizers (address, undefined, thread), and the clients that are there"
 	@echo "make test-clients  every client scenario, with the release build"
 	@echo "make bench         the benchmark, beside docker-registry, nginx and moto"
 	@echo "make lint          the checks of the source itself"
@@ -36,19 +43,26 @@ dev:
 	cmake --preset dev
 	cmake --build --preset dev --parallel
 
-# Every part is run, also after another one has failed. The container image is left to test-clients: it takes minutes, and
-# does not depend on this build.
-test: export DRYDOCK_BIN := $(DEV_PROGRAM)
-test: dev $(VENV)/ready
-	@status=0; set -x; \
-	ctest --preset dev || status=1; \
-	$(VENV)/bin/pytest tests/functional || status=1; \
-	$(VENV)/bin/pytest tests/clients -m "not image" || status=1; \
-	{ set +x; } 2>/dev/null; exit $$status
+# The same with the thread sanitizer: the program, and the unit tests of what has threads.
+tsan:
+	@$(SETUP) test
+	cmake --preset tsan
+	cmake --build --preset tsan --parallel
+
+# Every part is run, also after another one has failed. The release build is what test_large.py measures.
+test: build dev tsan $(VENV)/ready
+	@rm -rf $(WHOLE_RUN)
+	@DRYDOCK_BIN=$(DEV_PROGRAM) DRYDOCK_WHOLE_RUN=$(WHOLE_RUN) $(PYTHON) tests/parts.py \
+	"unit tests, fuzz targets, lint=ctest --preset dev" \
+	"functional tests=$(PYTEST) tests/functional -n 2 --dist worksteal -m 'not alone and not last'" \
+	"functional tests, one by one=$(PYTEST) tests/functional -m 'alone or last'" \
+	"unit tests, thread sanitizer=ctest --preset tsan" \
+	"functional tests, thread sanitizer=DRYDOCK_BIN=$(TSAN_PROGRAM) DRYDOCK_WHOLE_RUN= $(PYTEST) tests/functional -m threads" \
+	"clients, development build=$(PYTEST) tests/clients -n 2 --dist loadgroup -m '$(CLIENTS)'"
 
 test-clients: build $(VENV)/ready
 	@$(SETUP) clients
-	$(AS_ROOT) env DRYDOCK_BIN=$(PROGRAM) DRYDOCK_NO_SKIP=1 $(VENV)/bin/pytest tests/clients
+	$(AS_ROOT) env DRYDOCK_BIN=$(PROGRAM) DRYDOCK_NO_SKIP=1 $(PYTEST) tests/clients -n 2 --dist loadgroup
 
 bench: build
 	@$(SETUP) bench

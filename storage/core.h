@@ -51,8 +51,9 @@ struct store {
 	atomic_bool lifecycle_scheduled; /* a run of all, of the schedule's, is under way */
 	int64_t tick_ms; /* how often the schedule is looked at; constant once the writer runs */
 	struct gc_settings gc;
-	int64_t collected_ms;  /* when the last collection ended; the writer's */
-	bool collecting;       /* one runs that nobody asked for; the writer's */
+	int64_t collected_ms; /* when the last collection ended; the writer's */
+	bool collecting;      /* one runs that nobody asked for; the writer's */
+	_Atomic uint64_t collections_begun, lifecycle_runs_begun; /* by the schedule */
 	atomic_bool sweep_due; /* files without a row may be there: after a crash */
 };
 

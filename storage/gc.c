@@ -390,5 +390,6 @@ void gc_tend(struct store *store)
 	run->job.done = store_job_free;
 	run->grace_ms = GC_STORES_GRACE;
 	store->collecting = true;
+	atomic_fetch_add(&store->collections_begun, 1);
 	gc_submit(store, run);
 }

@@ -54,5 +54,6 @@ void lifecycle_tend(struct store *store)
 	scheduled->run.job.done = scheduled_done;
 	scheduled->run.each = store->lifecycle_ran;
 	store->lifecycle_last_ms = now_ms;
+	atomic_fetch_add(&store->lifecycle_runs_begun, 1);
 	lifecycle_run_submit(store, &scheduled->run);
 }

@@ -16,3 +16,9 @@ void schedule_tend(struct store *store)
 	preview_tend(store);
 	gc_tend(store);
 }
+
+void store_scheduled(struct store *store, struct store_scheduled *scheduled)
+{
+	scheduled->collections = atomic_load(&store->collections_begun);
+	scheduled->lifecycle_runs = atomic_load(&store->lifecycle_runs_begun);
+}

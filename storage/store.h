@@ -79,6 +79,13 @@ const struct quotas *store_quotas(const struct store *store);
 /* True when the writer has failed to commit since the last success (health). */
 bool store_broken(const struct store *store);
 
+/* How often the schedule has begun what nobody asked for, since the start (metrics). After a move of the clock that has
+ * been answered, whatever became due by it is counted. From any thread. */
+struct store_scheduled {
+	uint64_t collections, lifecycle_runs;
+};
+void store_scheduled(struct store *store, struct store_scheduled *scheduled);
+
 enum store_flush {
 	STORE_FLUSH_LATER, /* survives kill -9 when done is called; power loss only after a later flush */
 	STORE_FLUSH_NOW, /* on disk when done is called (and all that was committed before it) */

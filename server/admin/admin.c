@@ -222,10 +222,12 @@ static void metric(
 static enum http_step metrics(struct http_request *req)
 {
 	struct call *c = call_of(req);
+	struct store_scheduled scheduled;
 	struct http_counters n;
 	struct buf out;
 
 	http_server_counters(c->app->http, &n);
+	store_scheduled(c->app->store, &scheduled);
 	buf_init(&out, c->arena, 64 * 1024, 2048);
 	metric(
 	    &out, "drydock_connections_total", "counter", "Connections accepted.", n.connections);
@@ -245,6 +247,11 @@ static enum http_step metrics(struct http_request *req)
 	    "Turns of an event loop that took more than 50 ms of CPU time.", n.busy_turns);
 	metric(&out, "drydock_loop_longest_turn_microseconds", "gauge",
 	    "CPU time of the longest turn of an event loop since the start.", n.longest_turn_us);
+	metric(&out, "drydock_collections_begun_total", "counter",
+	    "Collections of layers that the schedule has begun.", scheduled.collections);
+	metric(&out, "drydock_lifecycle_runs_begun_total", "counter",
+	    "Runs of all lifecycle policies that the schedule has begun.",
+	    scheduled.lifecycle_runs);
 	http_reply(req, 200);
 	http_reply_header(req, "Content-Type", slice_str("text/plain; version=0.0.4"));
 	http_reply_body(req, buf_slice(&out));

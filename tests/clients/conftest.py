@@ -12,6 +12,14 @@ from engine import Engine, find_docker
 from support.fixtures import *  # noqa: F401,F403
 
 
+def pytest_collection_modifyitems(items):
+    """Which tests one process runs (--dist loadgroup): those of a file, which share what its fixtures made; and all that
+    want the session's engine, which is one."""
+    for item in items:
+        group = "engine" if "session_engine" in item.fixturenames else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def session_engine():
     try:

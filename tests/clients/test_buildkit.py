@@ -7,6 +7,8 @@ import pytest
 from buildkit import BuildKit, steps
 from layouts import pushed
 
+pytestmark = pytest.mark.sanitizers
+
 DOCKERFILE = """
 FROM scratch AS first
 COPY large /large

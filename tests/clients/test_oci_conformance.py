@@ -13,6 +13,8 @@ import pytest
 from client import find_client
 from support.binary import clean_environment
 
+pytestmark = pytest.mark.sanitizers
+
 SUITE = "github.com/opencontainers/distribution-spec/conformance"
 TESTS_MIN = 900  # it made 986 tests when it was pinned: should it make few, it did not run
 

@@ -8,6 +8,8 @@ from client import Client, login_password
 from layouts import assert_layout_holds, pushed, unpackable_image, write_layout
 from support.images import oci_artifact, oci_index
 
+pytestmark = pytest.mark.sanitizers
+
 MIB = 1 << 20
 
 

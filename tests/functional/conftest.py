@@ -36,26 +36,79 @@ Beside the fixtures
 test_workflow.py is the example to read.
 """
 
+import json
+import os
+import time
 from pathlib import Path
 
 import pytest
+from support import shapes
 from support.fixtures import *  # noqa: F401,F403
 
-
-def pytest_collection_modifyitems(items):
-    """What looks back at the run comes last."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+FOLDER = Path(__file__).parent
 
 
-def pytest_deselected(items):
-    items[0].config.drydock_deselected = True
+class WholeRun:
+    """What a run of tests/functional has seen, in whatever number of processes it was made.
+
+    Each process that runs tests leaves a file in the folder DRYDOCK_WHOLE_RUN (`make test` names one) when its session
+    ends: the tests it ran and what the API answered. The tests marked `last` come in a session after those, and judge
+    the sum. Without the folder the one session must have run everything.
+    """
+
+    def __init__(self):
+        self.folder = os.environ.get("DRYDOCK_WHOLE_RUN")
+        self.files, self.expected, self.ran = set(), set(), set()  # paths of files; names of tests
+
+    def save(self):
+        if self.folder and self.ran:
+            os.makedirs(self.folder, exist_ok=True)
+            Path(self.folder, f"{os.getpid()}-{time.time_ns()}.json").write_text(json.dumps({
+                "ran": sorted(self.ran), "errors": sorted(shapes.SEEN_ERRORS), "success": sorted(shapes.SEEN_SUCCESS),
+                "pages": sorted(shapes.SEEN_PAGES)}))
+
+    def load(self):
+        """Adds what the other processes have left."""
+        for file in Path(self.folder).glob("*.json") if self.folder else ():
+            seen = json.loads(file.read_text())
+            self.ran |= set(seen["ran"])
+            shapes.SEEN_ERRORS.update(map(tuple, seen["errors"]))
+            shapes.SEEN_SUCCESS.update(seen["success"])
+            shapes.SEEN_PAGES.update(seen["pages"])
+
+
+def pytest_configure(config):
+    config.drydock_whole_run = WholeRun()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Before -m and -k take some away. What takes long comes first, so that no process is left with it at the end; what looks
+    back at the run comes last."""
+    items.sort(key=lambda item: 2 if item.get_closest_marker("last") else 0 if item.get_closest_marker("long") else 1)
+    run = config.drydock_whole_run
+    run.files = {item.path for item in items}
+    run.expected = {item.nodeid for item in items if not item.get_closest_marker("last")}
+
+
+def pytest_runtest_setup(item):
+    item.config.drydock_whole_run.ran.add(item.nodeid)
+
+
+def pytest_sessionfinish(session):
+    session.config.drydock_whole_run.save()
 
 
 @pytest.fixture
 def whole_run(request):
-    """Skips a test that looks back at the run when that is only a part of tests/functional."""
-    config, folder = request.config, Path(__file__).parent
-    collected = {item.path for item in request.session.items}
-    part = getattr(config, "drydock_deselected", False) or any("::" in argument for argument in config.args)
-    if part or not collected.issuperset(folder.glob("test_*.py")):
-        pytest.skip("looks back at a whole run of tests/functional")
+    """Skips a test that looks back at the run when that was only a part of tests/functional; where the run is said to
+    be whole it fails, and names what is missing."""
+    run = request.config.drydock_whole_run
+    run.load()
+    whole = run.files.issuperset(FOLDER.glob("test_*.py")) and not any("::" in name for name in request.config.args)
+    missing = sorted(run.expected - run.ran)
+    if missing or not whole:
+        reason = f"looks back at a whole run of tests/functional, and {len(missing) or 'some'} of its tests were not run"
+        if not run.folder:
+            pytest.skip(reason)
+        pytest.fail("\n".join([reason, *missing[:20]]))

@@ -16,6 +16,8 @@ from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Blob, Image
 from support.registry import error_of
 from support.upkeep import run_json
 
+pytestmark = pytest.mark.alone
+
 SECONDS = float(os.environ.get("DRYDOCK_LOAD_SECONDS", "6"))
 PUSHERS, REPOSITORIES, TAGS = 8, 3, 5
 GRACE = 2  # seconds; a client that takes longer than seven eighths of it may have to upload a layer again
@@ -182,6 +184,7 @@ def server(make_server, tmp_path):
     return server
 
 
+@pytest.mark.threads
 def test_under_load(server):
     load = Load(server)
     threads, pushers = start(load)

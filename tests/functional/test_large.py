@@ -21,6 +21,8 @@ from support.streams import Pattern, digest_of_stream
 from support.tls import OverTls
 from support.transfer import Transfer
 
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]  # gigabytes take minutes on a busy machine
+
 GIB, MIB = 1 << 30, 1 << 20
 MEMORY_MAX = 64 * MIB
 BODIES_MEMORY_MAX = 144 * MIB  # ARCHITECTURE.md: 64 MiB of large bodies are read at once, and made trees of
@@ -165,6 +167,7 @@ def open_bodies(server):
     return count
 
 
+@pytest.mark.alone
 def test_large_bodies_that_stall(server):
     """Forty bodies that end just before their last byte: they cost no memory, and hold nobody up."""
     start = b'{"repositoryName": "app", "imageManifest": "'

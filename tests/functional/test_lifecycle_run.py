@@ -42,6 +42,7 @@ def evaluated(ecr, repository):
 
 # -- when ---------------------------------------------------------------------------------------------------------------
 
+@pytest.mark.threads
 def test_thirty_one_days_later(drydock, ecr, registry, repository):
     push(registry, repository, oci_image(), "v1")
     put_policy(ecr, repository, OLD)
@@ -58,17 +59,19 @@ def test_thirty_one_days_later(drydock, ecr, registry, repository):
 def test_it_is_due_every_hour(drydock, ecr, registry, repository):
     push(registry, repository, oci_image(), "v1")
     put_policy(ecr, repository, OLD)
+    begun = drydock.begun("lifecycle_runs")
     drydock.advance(1800)
-    time.sleep(0.3)
+    assert drydock.begun("lifecycle_runs") == begun
     assert evaluated(ecr, repository) == 0
     drydock.advance(1801)
     wait_until(lambda: evaluated(ecr, repository) > 0)
     first = evaluated(ecr, repository)
     drydock.advance(-7200)  # nothing is due by moving back, and the hour begins anew
     drydock.advance(1800)
-    time.sleep(0.3)
+    assert drydock.begun("lifecycle_runs") == begun + 1
     assert evaluated(ecr, repository) == first
     drydock.advance(1801)
+    assert drydock.begun("lifecycle_runs") == begun + 2
     wait_until(lambda: evaluated(ecr, repository) != first)
     assert len(statuses(ecr, repository)) == 1
 
@@ -91,7 +94,7 @@ def test_it_can_be_left_to_requests(make_server):
     push(registry, "app", oci_image())
     put_policy(ecr, "app", OLD)
     server.advance(31 * DAY)
-    time.sleep(0.5)
+    assert server.begun("lifecycle_runs") == 0
     assert len(statuses(ecr, "app")) == 1
     assert run(server)["app"]["expiredImageCount"] == 1
     registry.close()
@@ -109,9 +112,10 @@ def test_the_schedule_survives_the_process(make_server, tmp_path):
     server.restart()
     first = evaluated(server.ecr(), "app")
     server.advance(60)
-    time.sleep(0.3)
+    assert server.begun("lifecycle_runs") == 0
     assert evaluated(server.ecr(), "app") == first
     server.advance(3600)
+    assert server.begun("lifecycle_runs") == 1
     wait_until(lambda: evaluated(server.ecr(), "app") != first)
 
 
@@ -357,10 +361,12 @@ def test_killed_in_the_middle(make_server, tmp_path):
         registry.put_manifest("app", f"t{number}", image.manifest, image.media_type)
     put_policy(ecr, "app", rule(1, 1))
     partly = 0
-    for delay in (0.01, 0.02, 0.03, 0.04, 0.05):
+    for hundredths in range(1, 30):
+        if hundredths > 5 and partly:
+            break
         runner = threading.Thread(target=ask_for_a_run, args=(server.url,))
         runner.start()
-        time.sleep(delay)
+        time.sleep(hundredths / 100)
         server.restart(kill=True)
         runner.join()
         left = statuses(server.ecr(), "app")
@@ -393,6 +399,7 @@ def ask_for_a_run(url):
         pass
 
 
+@pytest.mark.threads
 def test_pushes_go_on_beside_a_run(make_server):
     """What is pushed, tagged or restored while a run goes on is there afterwards."""
     server = make_server("--auth", "open")

@@ -10,6 +10,8 @@ from support.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, Blob, Image
 from support.registry import error_of
 from support.upkeep import run_json
 
+pytestmark = [pytest.mark.alone, pytest.mark.threads]
+
 CLIENTS, ROUNDS, TAGS = 32, 10, 6
 
 

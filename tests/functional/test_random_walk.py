@@ -7,6 +7,8 @@ from support import shapes  # noqa: F401 (answers are held against the model)
 from support.api import pages
 from support.images import Image, oci_image, oci_index
 
+pytestmark = pytest.mark.long
+
 TAGS = ("latest", "v1", "v2", "dev-1", "dev-2")
 MODES = {"plain": "MUTABLE", "fixed": "IMMUTABLE", "mixed": "IMMUTABLE_WITH_EXCLUSION"}
 

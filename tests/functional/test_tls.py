@@ -1,11 +1,15 @@
 """TLS: versions, names, certificates, the authority, and that a connection behaves as one over plain HTTP."""
 
+import fcntl
+import gc
 import os
 import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
+import termios
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +23,7 @@ from support.server import Server
 from support.streams import Pattern
 from support.tls import TlsServer, trusting
 from support.transfer import Transfer, basic
+from support.waiting import wait_until
 from support.wire import Wire
 
 REGISTRY = "503561414328.dkr.ecr.us-east-1.amazonaws.com"
@@ -101,16 +106,20 @@ def test_sessions_are_resumed(drydock):
 
 def test_keys_are_updated(drydock):
     """TLS 1.3's KeyUpdate, also one that wants an answer, between two requests on one connection."""
-    request = "GET /_drydock/health HTTP/1.1\nHost: here\n\n"
+    request, ok = b"GET /_drydock/health HTTP/1.1\nHost: here\n\n", b'{"status":"ok"'
     process = subprocess.Popen(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{drydock.port}", "-crlf", "-tls1_3"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    for words in (request, "K\n", request, "k\n", request):
-        process.stdin.write(words)
-        process.stdin.flush()
-        time.sleep(0.3)
-    said, _ = process.communicate(timeout=30)
-    assert said.count("KEYUPDATE") == 2 and said.count('{"status":"ok"') == 3, said
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+    said = b""
+    for words, answer in [(request, ok), (b"K\n", b"KEYUPDATE"), (request, ok), (b"k\n", b"KEYUPDATE"), (request, ok)]:
+        process.stdin.write(words)  # a command is one only at the beginning of what s_client reads at once
+        seen = said.count(answer)
+        while said.count(answer) == seen:
+            piece = os.read(process.stdout.fileno(), 65536)
+            assert piece, said
+            said += piece
+    process.communicate(timeout=30)
+    assert said.count(b"KEYUPDATE") == 2 and said.count(ok) == 3, said
 
 
 # -- names and certificates -------------------------------------------------------------------------------------------
@@ -420,8 +429,17 @@ def test_a_slow_reader_gets_every_byte(drydock, registry, repository):
     digest = digest_of(data)
     with drydock.connect() as wire:
         wire.request("GET", f"/v2/{repository}/blobs/{digest}", [("Authorization", basic(drydock.token()))])
-        time.sleep(0.5)
+        before = 0
+        while (unread := bytes_unread(wire.socket)) > before or unread == 0:
+            before = unread
+            time.sleep(0.05)
+        assert unread < len(data)
         assert wire.read_response().body == data
+
+
+def bytes_unread(connection):
+    """What waits in the kernel for its reader."""
+    return struct.unpack("i", fcntl.ioctl(connection.fileno(), termios.FIONREAD, b"\0" * 4))[0]
 
 
 def test_requests_in_one_record_and_in_many(drydock):
@@ -468,10 +486,13 @@ def test_the_end_is_said(drydock):
 def test_a_client_leaves_in_a_body(drydock, registry, repository, how):
     """The upload keeps what came, and nothing is left open."""
     location = registry.start_upload(repository).headers["Location"]
-    login, before = drydock.token(), open_connections(drydock)
+    login = drydock.token()
+    gc.collect()  # SDK clients that nobody holds any more close their connections when they are collected, now
+    wait_until(lambda: open_connections(drydock) == open_connections(drydock))
+    before = open_connections(drydock)
     patch = Transfer(drydock, login, "PATCH", location, 10 * MIB)
     patch.send(b"x" * MIB)
-    time.sleep(0.2)
+    patch.wire.wait_until_read()
     assert open_connections(drydock) == before + 1
     if how == "close_notify":
         patch.wire.socket.settimeout(5)
@@ -484,21 +505,13 @@ def test_a_client_leaves_in_a_body(drydock, registry, repository, how):
     wait_until_open(drydock, before)
 
 
-def metric(server, name):
-    text = requests.get(f"{server.url}/metrics", verify=server.trust, timeout=30).text
-    return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
-
-
 def open_connections(server):
     """The one that asks among them."""
-    return metric(server, "drydock_connections_open")
+    return server.metric("drydock_connections_open")
 
 
 def wait_until_open(server, most):
-    deadline = time.monotonic() + 10
-    while (still := open_connections(server)) > most:
-        assert time.monotonic() < deadline, f"{still} connections are open"
-        time.sleep(0.05)
+    wait_until(lambda: open_connections(server) <= most)
 
 
 # -- what is no TLS ---------------------------------------------------------------------------------------------------
@@ -516,7 +529,7 @@ def test_plain_http_is_answered(drydock):
     b"\x80\x2e\x01\x03\x01" + b"\0" * 60],
     ids=["random", "short", "too long", "SSH", "SSL 2"])
 def test_garbage(drydock, garbage):
-    before = metric(drydock, "drydock_handshakes_failed_total")
+    before = drydock.metric("drydock_handshakes_failed_total")
     with drydock.connect_plain() as wire:
         wire.send(garbage)
         wire.finish_sending()
@@ -525,7 +538,7 @@ def test_garbage(drydock, garbage):
                 pass
         except ConnectionResetError:
             pass
-    assert metric(drydock, "drydock_handshakes_failed_total") > before
+    assert drydock.metric("drydock_handshakes_failed_total") > before
     assert healthy(drydock.connect())
 
 
@@ -559,6 +572,7 @@ def test_a_hello_byte_by_byte(drydock):
         assert wire.socket.recv(1) == b"\x16"  # the server's own hello
 
 
+@pytest.mark.alone
 def test_slow_handshakes_are_ended(drydock):
     """Ten seconds are enough for anyone."""
     hello = Halfway(drydock).hello
@@ -583,9 +597,11 @@ def test_what_runs_is_finished(make_server, tmp_path):
     location = registry.start_upload("app").headers["Location"]
     patch = Transfer(server, server.token(), "PATCH", location, 2 * MIB)
     patch.send(b"x" * MIB)
+    before = open_connections(server)
     idle, halfway = server.connect(), server.connect_plain()
     halfway.send(Halfway(server).hello[:50])
-    time.sleep(0.3)
+    wait_until(lambda: open_connections(server) == before + 2)
+    halfway.wait_until_read()
     stopped = threading.Thread(target=server.process.send_signal, args=(signal.SIGTERM,))
     stopped.start()
     assert idle.at_end() and halfway.at_end()

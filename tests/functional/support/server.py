@@ -1,9 +1,11 @@
 """A running Drydock: started on a free port, stopped with SIGTERM or killed, looked at from outside."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -41,6 +43,7 @@ class Server:
         self.env = clean_environment(**({"TMPDIR": str(folder)} | (env or {})))
         self.process = None
         self.port = 0
+        self._held = None
         self.url = None
         self.output = []
         self._judged = 0  # characters of the log
@@ -93,6 +96,7 @@ class Server:
         process.send_signal(signal.SIGTERM)
         try:
             code = process.wait(STOP_SECONDS)
+            self._hold_port()
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -103,7 +107,9 @@ class Server:
     def wait_for_exit(self, seconds=STOP_SECONDS):
         """Waits until it ends by itself, where a test expects that; returns its exit code."""
         process, self.process = self.process, None
-        return process.wait(seconds)
+        code = process.wait(seconds)
+        self._hold_port()
+        return code
 
     def kill(self):
         """SIGKILL: what a power cut or an out-of-memory killer does to a process."""
@@ -111,6 +117,16 @@ class Server:
             self.process.kill()
             self.process.wait()
             self.process = None
+            self._hold_port()
+
+    def _hold_port(self):
+        """Its port stays its own while it is stopped, whatever other tests start meanwhile: a socket that is bound and does
+        not listen is passed over when the kernel chooses a port, and does not hinder the server, as both allow reuse."""
+        if self.port and not self._held:
+            self._held = socket.socket()
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):  # should somebody have it already, the next start says so
+                self._held.bind(("127.0.0.1", self.port))
 
     def restart(self, kill=False):
         """Stops (or kills) it and starts it again on the same port, with the same data folder."""
@@ -179,6 +195,16 @@ class Server:
             method, f"{self.url}/_drydock/{path}", data=data, timeout=30, verify=self.trust)
         assert response.ok, f"{method} /_drydock/{path}: {response.status_code} {response.text}"
         return response.json() if response.content else None
+
+    def metric(self, name):
+        """A counter of /metrics, as it stands now."""
+        text = self._anonymous.get(f"{self.url}/metrics", timeout=30, verify=self.trust).text
+        return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
+
+    def begun(self, what):
+        """How many "collections" or "lifecycle_runs" its clock has begun. What a move of the clock made due is among them
+        as soon as that was answered, so that nothing need be waited for to see that nothing was begun."""
+        return self.metric(f"drydock_{what}_begun_total")
 
     def reset(self):
         """Empties it and sets its clock right."""

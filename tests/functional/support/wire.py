@@ -2,6 +2,8 @@
 
 import socket
 
+from .waiting import wait_until
+
 
 class Response:
     """One answer: status (int), reason, headers (list of (lower-case name, value)), body (bytes)."""
@@ -73,6 +75,24 @@ class Wire:
         except ConnectionResetError:
             return True
         return not self._buffer
+
+    def wait_until_read(self):
+        """Waits until the server has taken from its side's queue all that was sent."""
+        wait_until(lambda: self._queued() == 0)
+
+    def _queued(self):
+        """Bytes that are under way, or in the queue of the server's side; /proc/net/tcp has both ends of it."""
+        ports = [f"{port:04X}" for port in (self.socket.getsockname()[1], self.socket.getpeername()[1])]
+        queued = 0
+        with open("/proc/net/tcp") as table:
+            for fields in map(str.split, list(table)[1:]):
+                ends = [end.split(":")[1] for end in fields[1:3]]
+                sending, received = (int(size, 16) for size in fields[4].split(":"))
+                if ends == ports:
+                    queued += sending
+                elif ends == ports[::-1]:
+                    queued += received
+        return queued
 
     def finish_sending(self):
         """Closes this side for sending; answers can still be read."""

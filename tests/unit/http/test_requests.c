@@ -395,13 +395,13 @@ static void test_half_close(void **state)
 
 static void test_client_leaves_while_waiting(void **state)
 {
-	int aborted = toy.aborted, lost = toy.lost;
+	int started = toy.started, aborted = toy.aborted, lost = toy.lost;
 	struct client c = client_open();
 
 	(void)state;
 	toy.delay_ms = 50;
 	client_say(&c, HEAD("GET", "/wait") "\r\n");
-	usleep(10000);
+	toy_until(toy.started == started + 1);
 	client_reset(&c);
 	toy_until(toy.aborted == aborted + 1 && toy.lost == lost + 1);
 	toy.delay_ms = 0;
@@ -410,11 +410,12 @@ static void test_client_leaves_while_waiting(void **state)
 static void test_client_leaves_within_body(void **state)
 {
 	int aborted = toy.aborted, finished = toy.finished;
+	unsigned long long pieces = toy.pieces;
 	struct client c = client_open();
 
 	(void)state;
 	client_say(&c, HEAD("PUT", "/count") "Content-Length: 100\r\n\r\n12345");
-	usleep(10000);
+	toy_until(toy.pieces > pieces);
 	client_reset(&c);
 	toy_until(toy.aborted == aborted + 1 && toy.finished == finished + 1);
 	c = client_open();
@@ -432,7 +433,7 @@ static void test_client_leaves_within_file(void **state)
 
 	(void)state;
 	client_say(&c, HEAD("GET", "/file") "\r\n" HEAD("GET", "/file") "\r\n");
-	usleep(10000);
+	assert_int_equal(poll(&(struct pollfd){.fd = c.fd, .events = POLLIN}, 1, 5000), 1);
 	client_reset(&c);
 	toy_until(toy.lost == lost + 1);
 }

@@ -193,6 +193,8 @@ static void archived_and_called_back(struct actor *a)
 	tag_leaves(a, "app", "copied");
 	code = ACT(a, &update, archive_update_submit);
 	act_note(a, code == ERR_STORAGE_CLASS_UPDATE ? ERR_NONE : code);
+	if (a->outcome == ERR_NONE)
+		tag_gone(a, "app", "copied");
 	push(a, "app", 4, "copied"); /* a push brings it back at once */
 }
 

@@ -138,9 +138,14 @@ static bool fails(struct db *db, const sqlite3_stmt *q)
 
 int db_step(struct db *db, sqlite3_stmt *q)
 {
-	if (q && fails(db, q))
-		return SQLITE_IOERR;
-	return q ? sqlite3_step(q) : sqlite3_extended_errcode(db->handle);
+	int step;
+	if (q)
+		step = fails(db, q) ? SQLITE_IOERR : sqlite3_step(q);
+	else
+		step = sqlite3_extended_errcode(db->handle);
+	if (step != SQLITE_ROW && step != SQLITE_DONE && db->failed == ERR_NONE)
+		db->failed = db_failure(db);
+	return step;
 }
 
 void db_done(sqlite3_stmt *q)

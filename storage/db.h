@@ -29,6 +29,8 @@ enum db_query { DB_STATEMENTS(DB_ENUM) Q_COUNT };
 struct db {
 	sqlite3 *handle;
 	sqlite3_stmt *statements[Q_COUNT];
+	/* What the first step that failed since this was set to ERR_NONE says: it finds out who overlooked that. */
+	enum error_code failed;
 #ifdef DRYDOCK_FAULTS
 	int fault; /* the last step was made to fail with this errno; 0: it was taken */
 #endif

@@ -19,16 +19,26 @@ static int flush_log(struct flusher *f)
 
 static void finish_all(struct flusher *f, struct job_list *jobs, int failure)
 {
+	for (struct store_job *job; (job = job_list_take(jobs));) {
+		if (failure)
+			job_fail(job, error_of_errno(failure), "flushing the log: %s",
+			    strerror(failure));
+		store_finish_job(f->store, job);
+	}
+}
+
+/*
+ * What was committed while a flush failed is in the same log: another flush that succeeds says nothing of it, so
+ * nothing is acknowledged before the writer has the log in the database.
+ */
+static void flush(struct flusher *f, struct job_list *jobs)
+{
+	int failure = atomic_load(&f->store->log_suspect) ? EIO : flush_log(f);
 	if (failure) {
 		atomic_store(&f->store->broken, true);
 		atomic_store(&f->store->log_suspect, true);
 	}
-	for (struct store_job *job; (job = job_list_take(jobs));) {
-		if (failure)
-			job_fail(job, failure == ENOSPC ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED,
-			    "flushing the log: %s", strerror(failure));
-		store_finish_job(f->store, job);
-	}
+	finish_all(f, jobs, failure);
 }
 
 static void *flusher_main(void *arg)
@@ -40,7 +50,7 @@ static void *flusher_main(void *arg)
 		f->waiting = (struct job_list){NULL, NULL};
 		if (jobs.first) {
 			pthread_mutex_unlock(&f->lock);
-			finish_all(f, &jobs, flush_log(f));
+			flush(f, &jobs);
 			pthread_mutex_lock(&f->lock);
 		} else if (f->stop) {
 			break;

@@ -6,8 +6,9 @@
  * would do the same with synchronous=FULL, but inside the commit and with the writer waiting.
  *
  * The kernel reports a failed write-back once and then forgets the pages were dirty, so a later
- * flush of the log proves nothing. After a failure the writer therefore has the log copied into the
- * database and that flushed (a truncating checkpoint) before it runs anything else.
+ * flush of the log proves nothing. After a failure the log is suspect: nothing is acknowledged, and
+ * the writer has it copied into the database and that flushed (a truncating checkpoint) before it
+ * runs anything else.
  */
 #ifndef DRYDOCK_STORAGE_FLUSHER_H
 #define DRYDOCK_STORAGE_FLUSHER_H

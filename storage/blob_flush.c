@@ -6,6 +6,7 @@
 
 struct blob_flush {
 	struct store_job job;
+	struct blob_flush *next; /* of those under way; the writer's */
 	struct digest digest;
 	uint64_t generation; /* of the content it belongs to: see store_reset */
 	bool failed;
@@ -57,16 +58,25 @@ static void flush_run(struct store_tx *tx, struct store_job *job)
 	tx_exec(tx, job, q);
 }
 
+static void no_longer_under_way(struct store *store, const struct blob_flush *flush)
+{
+	struct blob_flush **at = &store->flushes;
+	while (*at != flush)
+		at = &(*at)->next;
+	*at = flush->next;
+}
+
 static void flush_settle(struct store *store, struct store_job *job)
 {
 	struct blob_flush *flush = (struct blob_flush *)job;
+	no_longer_under_way(store, flush);
 	bool current = flush->generation == atomic_load(&store->generation);
 	if (flush->failed && current && job->error.code == ERR_NONE) {
 		char name[FILE_NAME_MAX];
 		files_blob_name(&flush->digest, name);
 		files_remove(&store->files, name);
 	}
-	/* when only the bookkeeping failed, who waits for it has nothing better to wait for */
+	/* when only the bookkeeping failed, who waits is told so: the next put begins another flush */
 	writer_unpark(&store->writer, &flush->digest,
 	    current && (flush->failed || job->error.code != ERR_NONE));
 }
@@ -82,5 +92,17 @@ void blob_flush_submit(struct store *store, const struct digest *digest)
 	flush->job.done = store_job_free;
 	flush->digest = *digest;
 	flush->generation = atomic_load(&store->generation);
+	flush->next = store->flushes;
+	store->flushes = flush;
 	store_submit(store, &flush->job);
+}
+
+void blob_flush_want(struct store *store, const struct digest *digest)
+{
+	uint64_t generation = atomic_load(&store->generation);
+	for (struct blob_flush *flush = store->flushes; flush; flush = flush->next) {
+		if (flush->generation == generation && digest_eq(&flush->digest, digest))
+			return;
+	}
+	blob_flush_submit(store, digest);
 }

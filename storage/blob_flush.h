@@ -3,7 +3,8 @@
  *
  * A blob's row says synced = 0 from its commit until its file and the folders above are on disk. An
  * image is not committed before (tx->waits_for). When the disk refuses, the row goes and who waited
- * fails.
+ * fails. Who waits always waits for a flush that is under way: when the first one could not be noted
+ * down, the next image that needs the blob begins another.
  */
 #ifndef DRYDOCK_STORAGE_BLOB_FLUSH_H
 #define DRYDOCK_STORAGE_BLOB_FLUSH_H
@@ -11,8 +12,10 @@
 #include "storage/db.h"
 #include "storage/store.h"
 
-/* Starts flushing one blob's file. Any thread. */
+/* Starts flushing one blob's file. On the writer's thread, or before there is one; so is the next. */
 void blob_flush_submit(struct store *store, const struct digest *digest);
+/* The same, unless that is under way already. */
+void blob_flush_want(struct store *store, const struct digest *digest);
 
 /* In a run function: removes a blob's rows (but not what refers to it). False on a database error.
  */

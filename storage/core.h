@@ -31,6 +31,7 @@ struct store {
 	struct workers parsers; /* of store_submit_apart */
 	struct upload_table uploads;
 	struct db checkpointer;
+	struct blob_flush *flushes; /* under way; the writer's own */
 	/* Jobs between submission and done; store_close waits for none. */
 	pthread_mutex_t count_lock;
 	pthread_cond_t count_zero;

@@ -1,3 +1,4 @@
+#include "storage/blob_flush.h"
 #include "storage/core.h"
 #include "storage/schedule.h"
 
@@ -90,7 +91,15 @@ static bool run_job(struct store_tx *tx, struct store_job *job)
 		tx_fail(tx, job);
 		return !sqlite3_get_autocommit(tx->db->handle);
 	}
+	tx->db->failed = ERR_NONE;
 	job->run(tx, job);
+	/* A read that failed is neither "there" nor "not there", whatever the job made of it. */
+	if (tx->db->failed != ERR_NONE && job->error.code < ERR_STORAGE_FULL) {
+		job_fail(job, tx->db->failed, "a read of the database failed");
+		tx->keep = false;
+	}
+	if (job->error.code != ERR_NONE)
+		tx->waits_for = NULL;
 	if (sqlite3_get_autocommit(tx->db->handle))
 		return false;
 	bool undo = tx->waits_for || (job->error.code != ERR_NONE && !tx->keep);
@@ -99,12 +108,13 @@ static bool run_job(struct store_tx *tx, struct store_job *job)
 	return db_run(tx->db, Q_SAVEPOINT_RELEASE);
 }
 
+/* Refusals too: they may rest on what others of the batch had done. */
 static void fail_all(struct store_tx *tx, struct job_list *jobs)
 {
 	enum error_code code = db_failure(tx->db);
 	const char *cause = db_cause(tx->db);
 	for (struct store_job *job = jobs->first; job; job = job->next) {
-		if (job->error.code == ERR_NONE || job->error.code == ERR_LAYER_DIGEST_MISMATCH)
+		if (job->error.code < ERR_STORAGE_FULL)
 			job_fail(job, code, "commit: %s", cause);
 	}
 	atomic_store(&tx->store->broken, true);
@@ -123,6 +133,8 @@ static bool run_jobs(
 		job_list_put(alive && tx->waits_for ? &w->parked : ran, job);
 		if (!alive)
 			return false;
+		if (tx->waits_for)
+			blob_flush_want(w->store, tx->waits_for);
 	}
 	return true;
 }

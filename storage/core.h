@@ -73,8 +73,11 @@ void store_job_free(struct store_job *job);
 enum error_code error_of_errno(int failure);
 /* Unlinks an upload's file on a worker: many megabytes take their time. */
 void upload_file_remove(struct store *store, const uint8_t id[16]);
-/* Sets the clock to what is kept of it. On the writer's thread, or before there is one. */
-void store_load_clock(struct store *store);
+/*
+ * Sets the clock to what is kept of it. On the writer's thread, or before there is one. False, and the clock as it was:
+ * that cannot be read.
+ */
+bool store_load_clock(struct store *store);
 /* Forgets sessions nobody has touched for a day; how many. */
 size_t uploads_expire(struct store *store);
 

@@ -148,6 +148,13 @@ int db_step(struct db *db, sqlite3_stmt *q)
 	return step;
 }
 
+enum found db_found(int step)
+{
+	if (step == SQLITE_ROW)
+		return FOUND;
+	return step == SQLITE_DONE ? ABSENT : FAILED;
+}
+
 void db_done(sqlite3_stmt *q)
 {
 	sqlite3_reset(q); /* answers the last step's error again: it was looked at there */

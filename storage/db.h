@@ -49,6 +49,9 @@ const char *db_sql(enum db_query query);
 /* NULL when it cannot be prepared: binding to that does nothing, and stepping it fails. */
 sqlite3_stmt *db_query(struct db *db, enum db_query query);
 int db_step(struct db *db, sqlite3_stmt *q);
+/* What a read of one row found. FAILED is neither of the others, and must not be taken for one: db_failure says why. */
+enum found { FOUND, ABSENT, FAILED };
+enum found db_found(int step);
 void db_done(sqlite3_stmt *q);
 /* For statements that answer no rows: steps and gives back. False on error. */
 bool db_exec(struct db *db, sqlite3_stmt *q);

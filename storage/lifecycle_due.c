@@ -8,8 +8,8 @@
 void lifecycle_load(struct store *store)
 {
 	int64_t last_ms;
-	bool known = meta_get(&store->writer.db, META_LIFECYCLE_RUN, &last_ms, sizeof(last_ms)) ==
-	    sizeof(last_ms);
+	/* When it cannot be read, the interval counts from now, as in a new folder. */
+	bool known = meta_get_int(&store->writer.db, META_LIFECYCLE_RUN, &last_ms) == FOUND;
 	store->lifecycle_last_ms = known ? last_ms : clock_now_ms(&store->clock);
 }
 

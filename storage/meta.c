@@ -1,16 +1,24 @@
 #include "storage/meta.h"
 
-size_t meta_get(struct db *db, const char *key, void *value, size_t max)
+enum found meta_get(struct db *db, const char *key, void *value, size_t room, size_t *len)
 {
 	sqlite3_stmt *q = db_query(db, Q_META_GET);
 	bind_text(q, 1, slice_str(key));
-	size_t len = 0;
-	if (db_step(db, q) == SQLITE_ROW && column_slice(q, 0).len <= max) {
-		len = column_slice(q, 0).len;
-		memcpy(value, column_slice(q, 0).at, len);
+	enum found found = db_found(db_step(db, q));
+	if (found == FOUND) {
+		struct slice kept = column_slice(q, 0);
+		memcpy(value, kept.at, kept.len < room ? kept.len : room);
+		*len = kept.len;
 	}
 	db_done(q);
-	return len;
+	return found;
+}
+
+enum found meta_get_int(struct db *db, const char *key, int64_t *value)
+{
+	size_t len;
+	enum found found = meta_get(db, key, value, sizeof(*value), &len);
+	return found == FOUND && len != sizeof(*value) ? ABSENT : found;
 }
 
 bool meta_put(struct db *db, const char *key, const void *value, size_t len)

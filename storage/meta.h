@@ -15,8 +15,12 @@
 #define META_OPEN                                                                                  \
 	"open" /* there while the store is open, and after a crash until the sweep of files is over */
 
-/* The value's length when it is there and fits, else 0. */
-size_t meta_get(struct db *db, const char *key, void *value, size_t max);
+/* FOUND: value has its first `room` bytes, and *len says how long it is. */
+enum found meta_get(struct db *db, const char *key, void *value, size_t room, size_t *len)
+    __attribute__((warn_unused_result));
+/* A number; ABSENT also when it is none. */
+enum found meta_get_int(struct db *db, const char *key, int64_t *value)
+    __attribute__((warn_unused_result));
 /* False on a database error. */
 bool meta_put(struct db *db, const char *key, const void *value, size_t len);
 bool meta_drop(struct db *db, const char *key);

@@ -90,8 +90,10 @@ static bool open_folder(struct peek *peek, const char *path, struct err *err)
 		return say(err, path, db_cause(&peek->reader.db));
 	if (!schema_is_current(&peek->reader.db, &why))
 		return say(err, path, why.text);
-	if (meta_get(&peek->reader.db, META_CLOCK_OFFSET, &offset_ms, sizeof(offset_ms)) ==
-	    sizeof(offset_ms))
+	enum found moved = meta_get_int(&peek->reader.db, META_CLOCK_OFFSET, &offset_ms);
+	if (moved == FAILED)
+		return say(err, path, db_cause(&peek->reader.db));
+	if (moved == FOUND)
 		clock_set_offset_ms(&peek->clock, offset_ms);
 	return true;
 }

@@ -18,8 +18,10 @@ static bool finish_reset(struct store *store)
 {
 	struct db *db = &store->writer.db;
 	char yes;
-	if (meta_get(db, META_FILES_TO_CLEAR, &yes, sizeof(yes)) == 0)
-		return true;
+	size_t len;
+	enum found due = meta_get(db, META_FILES_TO_CLEAR, &yes, sizeof(yes), &len);
+	if (due != FOUND)
+		return due == ABSENT;
 	return files_clear(&store->files) == 0 && meta_drop(db, META_FILES_TO_CLEAR);
 }
 
@@ -56,8 +58,9 @@ static bool same_boot(struct db *db)
 		close(fd);
 	if (len <= 0)
 		return false; /* not to be known: take the careful way */
-	if (meta_get(db, META_BOOT_ID, then, sizeof(then)) == (size_t)len &&
-	    memcmp(now, then, (size_t)len) == 0)
+	size_t then_len;
+	if (meta_get(db, META_BOOT_ID, then, sizeof(then), &then_len) == FOUND &&
+	    then_len == (size_t)len && memcmp(now, then, (size_t)len) == 0)
 		return true;
 	meta_put(db, META_BOOT_ID, now, (size_t)len);
 	return false;

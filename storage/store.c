@@ -95,43 +95,58 @@ void store_tend_log(struct store *store)
 
 /* opening */
 
-static bool load_token_key(struct store *store, struct err *err)
+static bool database_fails(struct store *store, const char *how, struct err *err)
 {
-	struct db *db = &store->writer.db;
-	uint8_t *key = store->token_key;
-	if (meta_get(db, META_TOKEN_KEY, key, TOKEN_KEY_LEN) == TOKEN_KEY_LEN ||
-	    (getrandom(key, TOKEN_KEY_LEN, 0) == TOKEN_KEY_LEN &&
-		meta_put(db, META_TOKEN_KEY, key, TOKEN_KEY_LEN)))
-		return true;
-	snprintf(err->text, sizeof(err->text), "its database cannot be written: %s", db_cause(db));
+	snprintf(err->text, sizeof(err->text), "its database cannot be %s: %s", how,
+	    db_cause(&store->writer.db));
 	return false;
 }
 
+/* A key that cannot be read is not made anew: every login would be void. */
+static bool load_token_key(struct store *store, struct err *err)
+{
+	struct db *db = &store->writer.db;
+	size_t len = 0;
+	enum found found = meta_get(db, META_TOKEN_KEY, store->token_key, TOKEN_KEY_LEN, &len);
+	if (found == FAILED)
+		return database_fails(store, "read", err);
+	if (found == FOUND && len == TOKEN_KEY_LEN)
+		return true;
+	return (getrandom(store->token_key, TOKEN_KEY_LEN, 0) == TOKEN_KEY_LEN &&
+		   meta_put(db, META_TOKEN_KEY, store->token_key, TOKEN_KEY_LEN)) ||
+	    database_fails(store, "written", err);
+}
+
 /* When it was last collected (a folder's first time counts), and whether its last owner crashed. */
-static bool load_collection(struct store *store)
+static bool load_collection(struct store *store, struct err *err)
 {
 	struct db *db = &store->writer.db;
 	char yes;
+	size_t len;
 	int64_t now = clock_now_ms(&store->clock);
 	if (store->ephemeral) {
 		store->collected_ms = now;
 		return true;
 	}
-	atomic_store(&store->sweep_due, meta_get(db, META_OPEN, &yes, sizeof(yes)) > 0);
-	bool known = meta_get(db, META_COLLECTED, &store->collected_ms, sizeof(now)) == sizeof(now);
-	if (!known)
+	enum found open = meta_get(db, META_OPEN, &yes, sizeof(yes), &len);
+	enum found known = meta_get_int(db, META_COLLECTED, &store->collected_ms);
+	if (open == FAILED || known == FAILED)
+		return database_fails(store, "read", err);
+	atomic_store(&store->sweep_due, open == FOUND);
+	if (known == ABSENT)
 		store->collected_ms = now;
-	return (known || meta_put(db, META_COLLECTED, &now, sizeof(now))) &&
-	    (atomic_load(&store->sweep_due) || meta_put(db, META_OPEN, "1", 1));
+	return ((known == FOUND || meta_put(db, META_COLLECTED, &now, sizeof(now))) &&
+		   (open == FOUND || meta_put(db, META_OPEN, "1", 1))) ||
+	    database_fails(store, "written", err);
 }
 
-void store_load_clock(struct store *store)
+bool store_load_clock(struct store *store)
 {
 	int64_t offset_ms;
-	if (meta_get(&store->writer.db, META_CLOCK_OFFSET, &offset_ms, sizeof(offset_ms)) !=
-	    sizeof(offset_ms))
-		offset_ms = 0;
-	clock_set_offset_ms(&store->clock, offset_ms);
+	enum found found = meta_get_int(&store->writer.db, META_CLOCK_OFFSET, &offset_ms);
+	if (found != FAILED)
+		clock_set_offset_ms(&store->clock, found == FOUND ? offset_ms : 0);
+	return found != FAILED;
 }
 
 static bool open_connection(struct store *store, struct db *db, enum db_role role, struct err *err)
@@ -161,9 +176,10 @@ static bool open_all(struct store *store, struct err *err)
 	    !open_connection(store, &store->checkpointer, DB_CHECKPOINTER, err) ||
 	    !recover(store, err))
 		return false;
-	store_load_clock(store);
+	if (!store_load_clock(store))
+		return database_fails(store, "read", err);
 	lifecycle_load(store);
-	return load_collection(store) && start_threads(store, err);
+	return load_collection(store, err) && start_threads(store, err);
 }
 
 struct store *store_open(const struct store_options *options, struct err *err)

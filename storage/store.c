@@ -210,7 +210,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	workers_init(&store->lifecycle_previews, store, 1);
 	workers_init(&store->collector, store, 1);
 	workers_init(&store->parsers, store, PARSERS_MAX);
-	writer_init(&store->writer, store);
+	writer_init(&store->writer, store, schedule_tend);
 	if (files_open(&store->files, options->path, err)) {
 		if (open_all(store, &why))
 			return store;

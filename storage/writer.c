@@ -1,6 +1,5 @@
 #include "storage/blob_flush.h"
 #include "storage/core.h"
-#include "storage/schedule.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -197,12 +196,12 @@ static int64_t monotonic_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-static void tick(struct writer *w)
+static void tick_when_due(struct writer *w)
 {
 	int64_t now_ms = monotonic_ms();
 	if (now_ms < w->tick_ms)
 		return;
-	schedule_tend(w->store);
+	w->tick(w->store);
 	w->tick_ms = now_ms + w->store->tick_ms;
 }
 
@@ -218,7 +217,7 @@ static void *writer_main(void *arg)
 			hand_on(w, &ran);
 			store_tend_log(w->store);
 		}
-		tick(w);
+		tick_when_due(w);
 	}
 	return NULL;
 }
@@ -232,12 +231,13 @@ static int note_log(void *arg, sqlite3 *handle, const char *name, int frames)
 	return SQLITE_OK;
 }
 
-void writer_init(struct writer *w, struct store *store)
+void writer_init(struct writer *w, struct store *store, void (*tick)(struct store *store))
 {
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	w->store = store;
+	w->tick = tick;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);

@@ -16,6 +16,7 @@
 
 struct writer {
 	struct store *store;
+	void (*tick)(struct store *store);
 	struct db db;
 	pthread_t thread;
 	bool started;
@@ -40,8 +41,11 @@ struct store_tx {
 	size_t bytes;                   /* content it wrote: bounds the batch */
 };
 
-/* Jobs may be submitted from here on; db is the caller's to open before writer_start. */
-void writer_init(struct writer *w, struct store *store);
+/*
+ * Jobs may be submitted from here on; db is the caller's to open before writer_start. tick is called on the writer's
+ * thread every store->tick_ms, between two transactions: what is due by the clock is submitted there.
+ */
+void writer_init(struct writer *w, struct store *store, void (*tick)(struct store *store));
 bool writer_start(struct writer *w);
 /* Runs what waits, and stops. The connection stays open until the caller closes it. */
 void writer_stop(struct writer *w);

@@ -46,8 +46,7 @@ static void flush_run(struct store_tx *tx, struct store_job *job)
 	if (flush->generation != atomic_load(&tx->store->generation))
 		return; /* content of before a reset: a blob of this name is another now */
 	if (flush->failed) {
-		tx->last =
-		    true; /* the jobs after it could make the file that its settling removes */
+		tx->last = true; /* the jobs after it are to know that its file waits for removal */
 		if (!blob_drop_rows(tx->db, &flush->digest))
 			tx_fail(tx, job);
 		return;
@@ -62,9 +61,8 @@ static void flush_settle(struct store *store, struct store_job *job)
 	struct blob_flush *flush = (struct blob_flush *)job;
 	bool current = flush->generation == atomic_load(&store->generation);
 	if (flush->failed && current && job->error.code == ERR_NONE) {
-		char name[FILE_NAME_MAX];
-		files_blob_name(&flush->digest, name);
-		files_remove(&store->files, name);
+		removal_add(store, &flush->digest, false);
+		removal_start(store);
 	}
 	/* when only the bookkeeping failed, who waits for it has nothing better to wait for */
 	writer_unpark(&store->writer, &flush->digest,

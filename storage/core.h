@@ -10,6 +10,7 @@
 
 #include "storage/files.h"
 #include "storage/flusher.h"
+#include "storage/removal.h"
 #include "storage/upload_table.h"
 #include "storage/worker.h"
 #include "storage/writer.h"
@@ -29,6 +30,7 @@ struct store {
 	/* Of one thread each, for work that takes long and waits for the writer between its steps. */
 	struct workers lifecycle_runs, lifecycle_previews, collector;
 	struct upload_table uploads;
+	struct removals removals; /* the writer's */
 	struct db checkpointer;
 	/* Jobs between submission and done; store_close waits for none. */
 	pthread_mutex_t count_lock;

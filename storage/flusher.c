@@ -11,22 +11,34 @@ static int flush_log(struct flusher *f)
 	struct files *files = &f->store->files;
 	if (files->flush_log(f->log_fd) != 0)
 		return errno;
-	if (!f->entry_kept && disk_flush_folder(files->folder, "") != 0)
+	if (!atomic_load(&f->entry_kept) && disk_flush_folder(files->folder, "") != 0)
 		return errno;
-	f->entry_kept = true;
+	atomic_store(&f->entry_kept, true);
 	return 0;
+}
+
+static void distrust(struct flusher *f)
+{
+	atomic_store(&f->store->broken, true);
+	atomic_store(&f->store->log_suspect, true);
+}
+
+int flusher_flush(struct flusher *f)
+{
+	int failure = f->started ? flush_log(f) : 0;
+	if (failure)
+		distrust(f);
+	return failure;
 }
 
 static void finish_all(struct flusher *f, struct job_list *jobs, int failure)
 {
-	if (failure) {
-		atomic_store(&f->store->broken, true);
-		atomic_store(&f->store->log_suspect, true);
-	}
+	if (failure)
+		distrust(f);
 	for (struct store_job *job; (job = job_list_take(jobs));) {
 		if (failure)
-			job_fail(job, failure == ENOSPC ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED,
-			    "flushing the log: %s", strerror(failure));
+			job_fail(job, error_of_errno(failure), "flushing the log: %s",
+			    strerror(failure));
 		store_finish_job(f->store, job);
 	}
 }

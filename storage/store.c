@@ -112,7 +112,8 @@ static bool load_collection(struct store *store)
 		store->collected_ms = now;
 		return true;
 	}
-	atomic_store(&store->sweep_due, meta_get(db, META_OPEN, &yes, sizeof(yes)) > 0);
+	if (meta_get(db, META_OPEN, &yes, sizeof(yes)) > 0)
+		atomic_store(&store->sweep_due, true);
 	bool known = meta_get(db, META_COLLECTED, &store->collected_ms, sizeof(now)) == sizeof(now);
 	if (!known)
 		store->collected_ms = now;
@@ -227,13 +228,15 @@ void store_close(struct store *store)
 	workers_stop(&store->collector);
 	workers_stop(&store->workers);
 	flusher_stop(&store->flusher);
-	if (ran && !atomic_load(&store->sweep_due))
+	/* what a flush that failed left waiting is the next sweep's */
+	if (ran && !atomic_load(&store->sweep_due) && removal_count(store) == 0)
 		meta_drop(&store->writer.db, META_OPEN);
 	writer_release(&store->writer);
 	db_close(&store->checkpointer);
 	db_close(
 	    &store->writer.db); /* the last one: copies the log into the database, and flushes */
 	upload_table_release(&store->uploads);
+	removal_release(store);
 	files_close(&store->files);
 	pthread_mutex_destroy(&store->count_lock);
 	pthread_cond_destroy(&store->count_zero);

@@ -78,6 +78,7 @@ void blob_flush_submit(struct store *store, const struct digest *digest)
 	flush->job.run = flush_run;
 	flush->job.settle = flush_settle;
 	flush->job.done = store_job_free;
+	flush->job.frees = true; /* not really: but images that were let in before wait for it */
 	flush->digest = *digest;
 	flush->generation = atomic_load(&store->generation);
 	store_submit(store, &flush->job);

@@ -100,5 +100,6 @@ void blob_unlink_submit(struct store *store, struct blob_unlink *unlink)
 {
 	unlink->job.run = unlink_run;
 	unlink->job.flush = STORE_FLUSH_NOW;
+	unlink->job.frees = true;
 	store_submit(store, &unlink->job);
 }

@@ -38,12 +38,33 @@ static bool make_path(const char *path)
 	return mkdir(part, 0700) == 0 || errno == EEXIST;
 }
 
-static bool make_temporary(struct files *f)
+#define TEMPORARY "drydock-" /* and six characters of mkdtemp's */
+
+/* In a temporary folder: says that it may be removed once nobody has its lock. One that --data names loses it. */
+static const char mark[] = "ephemeral";
+
+static const char *temporary_parent(void)
 {
 	const char *under = getenv("TMPDIR");
-	snprintf(f->path, sizeof(f->path), "%s/drydock-XXXXXX", under && *under ? under : "/tmp");
+	return under && *under ? under : "/tmp";
+}
+
+static bool make_temporary(struct files *f)
+{
+	snprintf(f->path, sizeof(f->path), "%s/" TEMPORARY "XXXXXX", temporary_parent());
 	f->temporary = mkdtemp(f->path) != NULL;
 	return f->temporary;
+}
+
+/* After the lock was taken, so that who finds the mark and a free lock knows that the owner is gone. */
+static bool write_mark(struct files *f)
+{
+	if (!f->temporary)
+		return unlinkat(f->folder, mark, 0) == 0 || errno == ENOENT;
+	int fd = openat(f->folder, mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static bool lock_refused(struct files *f, struct err *err)
@@ -123,7 +144,7 @@ bool files_open(struct files *f, const char *path, struct err *err)
 	int database = disk_open(f->folder, "drydock.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (database >= 0)
 		close(database);
-	if (database < 0 || !make_folders(f))
+	if (database < 0 || !make_folders(f) || !write_mark(f))
 		return say(
 		    err, "the data folder %.300s cannot be written: %s", f->path, strerror(errno));
 	return true;
@@ -162,6 +183,46 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static void remove_tree(const char *path)
 {
 	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The lock of a temporary folder that was left behind, taken; -1 when it is none, or has an owner. */
+static int take_left(int parent, const char *name)
+{
+	struct stat st;
+	int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int lock = -1;
+	if (folder < 0)
+		return -1;
+	if (fstat(folder, &st) == 0 && st.st_uid == geteuid() &&
+	    faccessat(folder, mark, F_OK, 0) == 0)
+		lock = openat(folder, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	close(folder);
+	if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		close(lock);
+		lock = -1;
+	}
+	return lock;
+}
+
+void files_remove_left(void)
+{
+	const char *parent = temporary_parent();
+	DIR *all = opendir(parent);
+	for (struct dirent *entry; all && (entry = readdir(all));) {
+		char path[PATH_MAX];
+		if (strncmp(entry->d_name, TEMPORARY, sizeof(TEMPORARY) - 1) != 0 ||
+		    strlen(entry->d_name) != sizeof(TEMPORARY) - 1 + 6)
+			continue;
+		int lock = take_left(dirfd(all), entry->d_name);
+		if (lock < 0)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name) <
+		    (int)sizeof(path))
+			remove_tree(path);
+		close(lock);
+	}
+	if (all)
+		closedir(all);
 }
 
 void files_close(struct files *f)
@@ -237,7 +298,7 @@ int files_look_blob(struct files *f, const struct digest *digest, uint64_t size)
 	char name[FILE_NAME_MAX];
 	struct stat st;
 	files_blob_name(digest, name);
-	if (fstatat(f->folder, name, &st, 0) != 0)
+	if (disk_stat(f->folder, name, &st) != 0)
 		return errno == ENOTDIR ? ENOENT : errno;
 	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == size ? 0 : ENOENT;
 }

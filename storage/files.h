@@ -36,6 +36,10 @@ struct files {
 bool files_open(struct files *f, const char *path, struct err *err);
 /* Takes the lock of a folder that is there, and writes nothing. */
 bool files_look(struct files *f, const char *path, struct err *err);
+/*
+ * Removes temporary folders that owners of this user's left behind when they crashed: those whose lock is free. May take long.
+ */
+void files_remove_left(void);
 /* Removes a temporary folder, lets the lock go. Safe on what files_open left after failing. */
 void files_close(struct files *f);
 

@@ -36,7 +36,8 @@ struct step {
 	struct stray due[DROPS_A_STEP];
 	size_t due_count;
 	bool more;
-	struct gc_result found; /* by this step: counts once it is committed */
+	struct gc_result looked; /* by the look at them */
+	struct gc_result found;  /* by this step: counts once it is committed */
 	struct gc_files files;
 };
 
@@ -158,6 +159,7 @@ static void step_work(struct store *store, struct store_job *job)
 		}
 		s->more = i < count || count == PAGE;
 	}
+	s->looked = s->found;
 }
 
 /* ---- dropping, on the writer ---- */
@@ -263,6 +265,8 @@ static void step_run(struct store_tx *tx, struct store_job *job)
 {
 	struct step *s = (struct step *)job;
 	int64_t began = monotonic_ns();
+	s->found = s->looked;
+	s->files.count = 0;
 	spare_active(tx, s);
 	for (size_t i = 0; i < s->due_count && job->error.code == ERR_NONE; i++)
 		judge(tx, s, &s->due[i]);
@@ -354,6 +358,7 @@ static void step_submit(struct store *store, struct gc_run *run, const struct st
 	s->job.run = step_run;
 	s->job.settle = step_settle;
 	s->job.done = step_done;
+	s->job.frees = true;
 	s->run = run;
 	if (after) {
 		s->blob_id = after->blob_id;
@@ -372,6 +377,7 @@ static void submit(struct store *store, struct gc_run *run, bool due)
 {
 	run->job.work = NULL;
 	run->job.flush = STORE_FLUSH_LATER;
+	run->job.frees = true;
 	run->due = due;
 	run->result = (struct gc_result){.uploads = uploads_expire(store)};
 	step_submit(store, run, NULL);

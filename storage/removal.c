@@ -148,6 +148,7 @@ void removal_start(struct store *store)
 	round->flush.run = flush_run;
 	round->flush.done = flush_done;
 	round->flush.flush = STORE_FLUSH_NOW;
+	round->flush.frees = round->take.frees = true;
 	round->take.run = take_run;
 	round->take.settle = take_settle;
 	round->take.done = take_done;

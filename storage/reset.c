@@ -86,6 +86,7 @@ static void reset_settle(struct store *store, struct store_job *job)
 		abort();
 	end->job.run = reset_end_run;
 	end->job.done = store_job_free;
+	end->job.frees = true;
 	store_submit(store, &end->job);
 	clear_aside_submit(store);
 }
@@ -95,6 +96,7 @@ void store_reset_submit(struct store *store, struct store_reset *reset)
 	reset->job.run = reset_run;
 	reset->job.settle = reset_settle;
 	reset->job.flush = STORE_FLUSH_LATER;
+	reset->job.frees = true;
 	store_submit(store, &reset->job);
 }
 

@@ -8,7 +8,6 @@
 #include "storage/schedule.h"
 #include "storage/schema.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -17,12 +16,6 @@
 enum {
 	LOG_FRAMES_MAX = 1000, /* of 4 KiB: then it is copied into the database */
 };
-
-enum error_code error_of_errno(int failure)
-{
-	bool full = failure == ENOSPC || failure == EDQUOT || failure == EFBIG;
-	return full ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED;
-}
 
 /* jobs */
 
@@ -59,21 +52,57 @@ void store_submit(struct store *store, struct store_job *job)
 
 /* checkpoints */
 
+/*
+ * While the database cannot take the log, the log grows: an operator is to hear of it, once. Being busy (a reader in the way,
+ * the other checkpoint) is no failure.
+ */
+static void note_checkpoint(struct store *store, sqlite3 *db, int rc)
+{
+	bool failed = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED;
+	if (failed)
+		atomic_fetch_add(&store->checkpoints_failed, 1);
+	if (!failed && rc != SQLITE_OK)
+		return;
+	bool before = atomic_exchange(&store->log_stuck, failed);
+	if (failed && !before && store->checkpoint_failed)
+		store->checkpoint_failed(sqlite3_errmsg(db));
+}
+
+uint64_t store_checkpoints_failed(const struct store *store)
+{
+	return atomic_load(&store->checkpoints_failed);
+}
+
 static void checkpoint_work(struct store *store, struct store_job *job)
 {
+	sqlite3 *db = store->checkpointer.handle;
 	(void)job;
-	sqlite3_wal_checkpoint_v2(
-	    store->checkpointer.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	note_checkpoint(
+	    store, db, sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
 	atomic_store(&store->checkpoint, CHECKPOINT_ALMOST);
+}
+
+/* What is held in reserve is given up: the log is cut, so that its room can be taken for that again. Nobody is waited for. */
+static void restore_reserve(struct store *store)
+{
+	sqlite3 *db = store->writer.db.handle;
+	sqlite3_busy_timeout(db, 0);
+	note_checkpoint(
+	    store, db, sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+	sqlite3_busy_timeout(db, DB_BUSY_MS);
+	reserve_whole(store);
 }
 
 void store_tend_log(struct store *store)
 {
 	struct writer *w = &store->writer;
 	int state = atomic_load(&store->checkpoint);
+	if (state != CHECKPOINT_RUNS && !reserve_whole(store))
+		restore_reserve(store);
 	if (state == CHECKPOINT_ALMOST) {
-		sqlite3_wal_checkpoint_v2(
-		    w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		note_checkpoint(store, w->db.handle,
+		    sqlite3_wal_checkpoint_v2(
+			w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
 		atomic_store(&store->checkpoint, CHECKPOINT_IDLE);
 		w->log_frames = 0; /* until the next commit says otherwise */
 	}
@@ -162,6 +191,26 @@ static bool open_all(struct store *store, struct err *err)
 	return load_collection(store) && start_threads(store, err);
 }
 
+static void begin_work(struct store *store, struct store_job *job)
+{
+	(void)job;
+	if (store->ephemeral)
+		files_remove_left();
+	else
+		reserve_make(store);
+}
+
+/* What need not be done before the store is used. */
+static void begin_submit(struct store *store)
+{
+	struct store_job *job = calloc(1, sizeof(*job));
+	if (!job)
+		abort();
+	job->work = begin_work;
+	job->done = store_job_free;
+	store_submit(store, job);
+}
+
 struct store *store_open(const struct store_options *options, struct err *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
@@ -173,6 +222,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	store->gc = options->gc ? *options->gc : GC_DEFAULTS;
 	store->keep_orphans = options->keep_orphans;
 	store->lifecycle_ran = options->lifecycle_ran;
+	store->checkpoint_failed = options->checkpoint_failed;
 	store->lifecycle_interval_ms = options->lifecycle_interval_ms != 0
 	    ? options->lifecycle_interval_ms
 	    : LIFECYCLE_INTERVAL_MS;
@@ -182,6 +232,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	if (store->lifecycle_interval_ms > 0 && store->lifecycle_interval_ms < store->tick_ms)
 		store->tick_ms = store->lifecycle_interval_ms;
 	pthread_mutex_init(&store->count_lock, NULL);
+	pthread_mutex_init(&store->reserve.lock, NULL);
 	pthread_cond_init(&store->count_zero, NULL);
 	upload_table_init(&store->uploads);
 	workers_init(&store->workers, store, WORKERS_MAX);
@@ -190,8 +241,11 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	workers_init(&store->collector, store, 1);
 	writer_init(&store->writer, store);
 	if (files_open(&store->files, options->path, err)) {
-		if (open_all(store, &why))
+		reserve_open(store);
+		if (open_all(store, &why)) {
+			begin_submit(store);
 			return store;
+		}
 		snprintf(err->text, sizeof(err->text),
 		    "the data folder %.200s cannot be used: %.250s", store->files.path, why.text);
 	}
@@ -237,6 +291,7 @@ void store_close(struct store *store)
 	    &store->writer.db); /* the last one: copies the log into the database, and flushes */
 	upload_table_release(&store->uploads);
 	removal_release(store);
+	reserve_release(store);
 	files_close(&store->files);
 	pthread_mutex_destroy(&store->count_lock);
 	pthread_cond_destroy(&store->count_zero);

@@ -74,10 +74,12 @@ static void sweep_run(struct store_tx *tx, struct store_job *job)
 	struct sweep *s = (struct sweep *)job;
 	size_t count = s->files.count;
 	s->files.count = 0;
+	s->bytes = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (has_row(tx->db, &s->files.at[i]) || removal_has(tx->store, &s->files.at[i]))
 			continue;
 		s->bytes += s->sizes[i];
+		s->sizes[s->files.count] = s->sizes[i];
 		s->files.at[s->files.count++] = s->files.at[i];
 	}
 	tx->last = s->files.count > 0;
@@ -115,6 +117,7 @@ static void submit(struct store *store, struct sweep *from)
 	s->job.run = sweep_run;
 	s->job.settle = sweep_settle;
 	s->job.done = store_job_free;
+	s->job.frees = true;
 	s->run = from->run;
 	s->over = from->over;
 	s->reader = from->reader;

@@ -237,6 +237,9 @@ static enum http_step metrics(struct http_request *req)
 	    "Requests whose client went away.", n.aborted);
 	metric(&out, "drydock_received_bytes_total", "counter", "Bytes received.", n.bytes_in);
 	metric(&out, "drydock_sent_bytes_total", "counter", "Bytes sent.", n.bytes_out);
+	metric(&out, "drydock_checkpoints_failed_total", "counter",
+	    "Times that the database could not take in its log.",
+	    store_checkpoints_failed(c->app->store));
 	http_reply(req, 200);
 	http_reply_header(req, "Content-Type", slice_str("text/plain; version=0.0.4"));
 	http_reply_body(req, buf_slice(&out));

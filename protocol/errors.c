@@ -13,6 +13,8 @@
 
 #include "protocol/buf.h"
 
+#include <errno.h>
+
 #define INVALID_PARAMETER "Invalid parameter at "
 #define REPOSITORY_TAIL                                                                            \
 	"the repository with name '{repository}' in the registry with id '{registry}'"
@@ -320,4 +322,10 @@ struct slice error_message(const struct error *e, struct arena *a)
 		left = slice_skip(left, taken);
 	}
 	return buf_slice(&out);
+}
+
+enum error_code error_of_errno(int failure)
+{
+	bool full = failure == ENOSPC || failure == EDQUOT || failure == EFBIG;
+	return full ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED;
 }

@@ -135,6 +135,8 @@ struct error_entry {
 
 /* The entry of a code; never NULL for ERR_NONE < code < ERR_COUNT. */
 const struct error_entry *error_entry(enum error_code code);
+/* Of what could not be written: ERR_STORAGE_FULL for a full disk, quota or limit, ERR_STORAGE_FAILED for anything else. */
+enum error_code error_of_errno(int failure);
 /*
  * How the registry says an error: as ECR does, or, where that is not what the OCI distribution-spec asks for,
  * by_spec. code NULL: plain text.

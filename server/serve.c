@@ -117,6 +117,13 @@ static void log_lifecycle(const struct lifecycle_report *r)
 	    (unsigned long long)failed, r->stopped ? ", the rest left to the next run" : "");
 }
 
+static void log_checkpoint(const char *cause)
+{
+	log_say(LOG_LEVEL_ERROR,
+	    "the database cannot take in its log, which grows from now on: %s; see to the disk",
+	    cause);
+}
+
 static int serve(const struct config *config, const struct iam_config *iam)
 {
 	struct gc_settings gc = {config->gc_grace_s * 1000LL, config->gc_interval_s * 1000LL};
@@ -128,7 +135,8 @@ static int serve(const struct config *config, const struct iam_config *iam)
 		config->lifecycle_interval_s ? config->lifecycle_interval_s * 1000LL : -1,
 	    .keep_orphans = !quirk_on(&config->quirks, QUIRK_ORPHANED_REFERRERS_GO),
 	    .enforce_policies = config->auth == AUTH_IAM,
-	    .lifecycle_ran = log_lifecycle};
+	    .lifecycle_ran = log_lifecycle,
+	    .checkpoint_failed = log_checkpoint};
 	struct err err = {""};
 	struct store *store;
 	struct app app;

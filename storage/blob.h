@@ -18,6 +18,9 @@ enum {
 	BLOB_INLINE_MAX = 64 * 1024,
 };
 
+struct db;
+struct files;
+
 struct blob {
 	int64_t id;
 	uint64_t size;
@@ -27,7 +30,11 @@ struct blob {
 };
 
 /*
- * Size only. ERR_REPOSITORY_NOT_FOUND, ERR_BLOB_UNKNOWN.
+ * Size only. ERR_REPOSITORY_NOT_FOUND, ERR_BLOB_UNKNOWN, ERR_STORAGE_*.
+ *
+ * A blob whose file is not there, or has another size (somebody deleted it, a copy of the folder was cut off), is unknown
+ * here and everywhere a client could go by it: when it is read, mounted, named by a manifest. Its row stays, so that the
+ * images that hold it are whole again as soon as the same bytes are uploaded: upload_finish puts them in its place.
  *
  * Who tells a client that a blob is there promises that it stays for a while: the client will not upload it,
  * and name it in a manifest. When *out is fading that promise cannot be given yet: have it renewed, and
@@ -35,7 +42,7 @@ struct blob {
  */
 enum error_code blob_stat(struct store_reader *reader, const struct repository_key *key,
     const struct digest *digest, struct blob *out);
-/* With its content. ERR_REPOSITORY_NOT_FOUND, ERR_BLOB_UNKNOWN, ERR_STORAGE_FAILED. */
+/* With its content. ERR_REPOSITORY_NOT_FOUND, ERR_BLOB_UNKNOWN, ERR_STORAGE_*. */
 enum error_code blob_open(struct store_reader *reader, const struct repository_key *key,
     const struct digest *digest, struct arena *a, struct blob *out);
 
@@ -52,5 +59,12 @@ struct blob_renew {
 	size_t count;
 };
 void blob_renew_submit(struct store *store, struct blob_renew *renew);
+
+/*
+ * Whether the content of a blob that has a row is there, as far as a look at its file tells: ERR_NONE, ERR_BLOB_UNKNOWN,
+ * ERR_STORAGE_*. Storage-internal; costs nothing when it is small, else an fstatat.
+ */
+enum error_code blob_look(
+    struct db *db, struct files *files, int64_t id, const struct digest *digest, uint64_t size);
 
 #endif

@@ -47,8 +47,7 @@ static void flush_run(struct store_tx *tx, struct store_job *job)
 	if (flush->generation != atomic_load(&tx->store->generation))
 		return; /* content of before a reset: a blob of this name is another now */
 	if (flush->failed) {
-		tx->last =
-		    true; /* the jobs after it could make the file that its settling removes */
+		tx->last = true; /* the jobs after it are to know that its file waits for removal */
 		if (!blob_drop_rows(tx->db, &flush->digest))
 			tx_fail(tx, job);
 		return;
@@ -72,9 +71,8 @@ static void flush_settle(struct store *store, struct store_job *job)
 	no_longer_under_way(store, flush);
 	bool current = flush->generation == atomic_load(&store->generation);
 	if (flush->failed && current && job->error.code == ERR_NONE) {
-		char name[FILE_NAME_MAX];
-		files_blob_name(&flush->digest, name);
-		files_remove(&store->files, name);
+		removal_add(store, &flush->digest, false);
+		removal_start(store);
 	}
 	/* when only the bookkeeping failed, who waits is told so: the next put begins another flush */
 	writer_unpark(&store->writer, &flush->digest,
@@ -90,6 +88,7 @@ void blob_flush_submit(struct store *store, const struct digest *digest)
 	flush->job.run = flush_run;
 	flush->job.settle = flush_settle;
 	flush->job.done = store_job_free;
+	flush->job.frees = true; /* not really: but images that were let in before wait for it */
 	flush->digest = *digest;
 	flush->generation = atomic_load(&store->generation);
 	flush->next = store->flushes;

@@ -44,13 +44,18 @@ static bool find_source(struct store_tx *tx, struct blob_mount *mount, int64_t t
 {
 	sqlite3_stmt *q = source_query(tx, mount, to);
 	int step = db_step(tx->db, q);
+	uint64_t size = 0;
 
-	if (step == SQLITE_ROW)
+	if (step == SQLITE_ROW) {
 		*blob_id = sqlite3_column_int64(q, 0);
+		size = (uint64_t)sqlite3_column_int64(q, 1);
+	}
 	db_done(q);
 	if (step != SQLITE_ROW && step != SQLITE_DONE)
 		tx_fail(tx, &mount->job);
-	return step == SQLITE_ROW;
+	/* who hears that it was mounted will not upload it: not being able to tell is no error here, as anything else */
+	return step == SQLITE_ROW &&
+	    blob_look(tx->db, &tx->store->files, *blob_id, &mount->digest, size) == ERR_NONE;
 }
 
 static void mount_run(struct store_tx *tx, struct store_job *job)
@@ -95,5 +100,6 @@ void blob_unlink_submit(struct store *store, struct blob_unlink *unlink)
 {
 	unlink->job.run = unlink_run;
 	unlink->job.flush = STORE_FLUSH_NOW;
+	unlink->job.frees = true;
 	store_submit(store, &unlink->job);
 }

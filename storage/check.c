@@ -11,6 +11,7 @@ static const char *const kinds[] = {
     [CHECK_DATABASE] = "database-damaged",
     [CHECK_BLOB_MISSING] = "blob-missing",
     [CHECK_BLOB_CORRUPT] = "blob-corrupt",
+    [CHECK_BLOB_UNREADABLE] = "blob-unreadable",
     [CHECK_IMAGE_CORRUPT] = "image-corrupt",
     [CHECK_IMAGE_INCOMPLETE] = "image-incomplete",
     [CHECK_IMAGE_WRONG] = "image-wrong",
@@ -148,10 +149,21 @@ static bool run(struct check *ck, const char *sql)
 	return sqlite3_exec(ck->store.writer.db.handle, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* In one transaction: what is repaired is repaired as a whole, and what is read is of one moment. */
+/* What was committed so far, by this or by an owner that crashed, is on disk: files may go because of it (removal.h). */
+static bool settle_log(struct check *ck)
+{
+	return !ck->options->repair ||
+	    sqlite3_wal_checkpoint_v2(ck->store.writer.db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+		NULL, NULL) == SQLITE_OK;
+}
+
+/*
+ * In one transaction: what is repaired is repaired as a whole, and what is read is of one moment. The files of blobs that were
+ * dropped go after it.
+ */
 static bool check_content(struct check *ck, struct err *err)
 {
-	bool done = run(ck, ck->options->repair ? "BEGIN IMMEDIATE" : "BEGIN");
+	bool done = settle_log(ck) && run(ck, ck->options->repair ? "BEGIN IMMEDIATE" : "BEGIN");
 
 	store_load_clock(&ck->store); /* from now on strays that are found wait */
 	ck->bytes_total = (uint64_t)number(ck, "SELECT ifnull(sum(size), 0) FROM blob");
@@ -159,8 +171,10 @@ static bool check_content(struct check *ck, struct err *err)
 	    check_references(ck) && check_rows(ck);
 	ck->result->repositories =
 	    (uint64_t)number(ck, "SELECT count(*) FROM repository WHERE account <> ''");
-	done = done && run(ck, "COMMIT");
-	if (!done)
+	done = done && run(ck, "COMMIT") && settle_log(ck);
+	if (done)
+		check_remove_dropped(ck);
+	else
 		snprintf(err->text, sizeof(err->text), "the database cannot be %s: %.300s",
 		    ck->options->repair ? "repaired" : "read", db_cause(&ck->store.writer.db));
 	return done;

@@ -58,14 +58,18 @@ static void note_broken(struct check *ck, const struct digest *digest)
 /* No image counts on it any more, nor does any repository see it. */
 static bool drop_blob(struct check *ck, const struct blob_row *b)
 {
-	char name[FILE_NAME_MAX];
 	sqlite3_stmt *q = db_query(ck->tx.db, Q_CHECK_BLOB_LET_GO);
 	bind_int(q, 1, b->id);
-	if (!db_exec(ck->tx.db, q) || !blob_drop_rows(ck->tx.db, &b->digest))
-		return false;
-	files_blob_name(&b->digest, name);
-	files_remove(&ck->store.files, name);
-	return true;
+	return db_exec(ck->tx.db, q) && blob_drop_rows(ck->tx.db, &b->digest);
+}
+
+void check_remove_dropped(struct check *ck)
+{
+	for (size_t i = 0; ck->options->repair && i < ck->broken_count; i++) {
+		char name[FILE_NAME_MAX];
+		files_blob_name(&ck->broken[i], name);
+		files_remove(&ck->store.files, name);
+	}
 }
 
 static bool broken(
@@ -76,6 +80,19 @@ static bool broken(
 		ck->options->repair ? "it was dropped, so that clients upload it again"
 				    : "--repair drops it, so that clients upload it again"))
 		return drop_blob(ck, b);
+	return true;
+}
+
+/*
+ * That it cannot be read says nothing of its bytes: a file of another user's, a disk that fails for now, too few
+ * descriptors. It is never repaired.
+ */
+static bool unreadable(struct check *ck, const struct blob_row *b, const char *why)
+{
+	check_find(ck, CHECK_BLOB_UNREADABLE, NULL, false,
+	    "blob %s: its file cannot be read, and so not be verified: %s; see to its owner, its mode and the disk, and "
+	    "check again",
+	    b->text, why);
 	return true;
 }
 
@@ -102,16 +119,17 @@ static bool check_file(struct check *ck, const struct blob_row *b)
 	int fd = files_open_blob(&ck->store.files, &b->digest);
 	if (fd < 0)
 		return errno == ENOENT ? broken(ck, b, CHECK_BLOB_MISSING, "its file is not there")
-				       : broken(ck, b, CHECK_BLOB_CORRUPT, strerror(errno));
-	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size != b->size) {
-		close(fd);
-		return wrong_size(ck, b, (uint64_t)st.st_size);
-	}
-	int failure = files_hash_watched(
-	    fd, (enum digest_algorithm)b->digest.algorithm, &size, &found, count_bytes, ck);
+				       : unreadable(ck, b, strerror(errno));
+	int failure = fstat(fd, &st) != 0 ? errno : S_ISREG(st.st_mode) ? 0 : EISDIR;
+	bool sized = !failure && (uint64_t)st.st_size == b->size;
+	if (sized)
+		failure = files_hash_watched(
+		    fd, (enum digest_algorithm)b->digest.algorithm, &size, &found, count_bytes, ck);
 	close(fd);
 	if (failure)
-		return broken(ck, b, CHECK_BLOB_CORRUPT, strerror(failure));
+		return unreadable(ck, b, strerror(failure));
+	if (!sized)
+		return wrong_size(ck, b, (uint64_t)st.st_size);
 	return digest_eq(&found, &b->digest) ||
 	    broken(ck, b, CHECK_BLOB_CORRUPT, "its bytes are not those of its digest");
 }
@@ -184,6 +202,8 @@ static void look_at_file(void *arg, const char *file, const struct digest *diges
 	char name[2 * FILE_NAME_MAX + 256];
 	bool ours = digest->algorithm != DIGEST_NONE;
 	int wanted = ours ? wants_file(walk->ck, digest) : 0;
+	if (wanted == 0 && ours && check_is_broken(walk->ck, digest))
+		wanted = 1; /* of a blob that was dropped: it goes after the commit */
 	snprintf(name, sizeof(name), "%s/%s", walk->folder, file);
 	walk->failed = walk->failed || wanted < 0;
 	if (wanted == 0)

@@ -14,6 +14,7 @@ enum check_kind_index {
 	CHECK_DATABASE,
 	CHECK_BLOB_MISSING,
 	CHECK_BLOB_CORRUPT,
+	CHECK_BLOB_UNREADABLE,
 	CHECK_IMAGE_CORRUPT,
 	CHECK_IMAGE_INCOMPLETE,
 	CHECK_IMAGE_WRONG,
@@ -39,7 +40,8 @@ struct check {
 	struct store_job job; /* for their failures */
 	struct arena arena;   /* of the item looked at */
 	uint64_t bytes_total;
-	struct digest *broken; /* blobs that are not whole, in order, malloc'd */
+	struct digest
+	    *broken; /* blobs that are not whole, in order, malloc'd; dropped when repairing */
 	size_t broken_count, broken_cap;
 	struct check_doubt *doubts; /* in order, malloc\'d */
 	size_t doubt_count, doubt_cap;
@@ -56,6 +58,8 @@ bool check_find(struct check *ck, enum check_kind_index kind, const struct check
 bool check_is_broken(const struct check *ck, const struct digest *digest);
 
 bool check_blobs(struct check *ck);
+/* After the commit: the files of blobs that were dropped. */
+void check_remove_dropped(struct check *ck);
 bool check_files(struct check *ck);
 bool check_images(struct check *ck);
 bool check_references(struct check *ck);

@@ -10,6 +10,8 @@
 
 #include "storage/files.h"
 #include "storage/flusher.h"
+#include "storage/removal.h"
+#include "storage/reserve.h"
 #include "storage/upload_table.h"
 #include "storage/worker.h"
 #include "storage/writer.h"
@@ -30,6 +32,8 @@ struct store {
 	struct workers lifecycle_runs, lifecycle_previews, collector;
 	struct workers parsers; /* of store_submit_apart */
 	struct upload_table uploads;
+	struct removals removals; /* the writer's */
+	struct reserve reserve;
 	struct db checkpointer;
 	struct blob_flush *flushes; /* under way; the writer's own */
 	/* Jobs between submission and done; store_close waits for none. */
@@ -39,6 +43,7 @@ struct store {
 	atomic_bool closing;
 	atomic_bool winding_down;    /* long work is to end at its next step */
 	atomic_bool broken;          /* the last commit or flush failed */
+	atomic_bool full;            /* the last commit failed for want of room */
 	atomic_bool log_suspect;     /* a flush of the log failed: checkpoint before going on */
 	_Atomic int checkpoint;      /* enum checkpoint_state */
 	_Atomic uint64_t jobs_run;   /* by the writer, since the start */
@@ -48,6 +53,9 @@ struct store {
 	bool enforce_policies;
 	int64_t lifecycle_interval_ms;
 	void (*lifecycle_ran)(const struct lifecycle_report *report);
+	void (*checkpoint_failed)(const char *cause);
+	atomic_bool log_stuck; /* the last checkpoint failed */
+	_Atomic uint64_t checkpoints_failed;
 	int64_t lifecycle_last_ms;       /* when the last run of all was due; the writer's own */
 	atomic_bool lifecycle_scheduled; /* a run of all, of the schedule's, is under way */
 	int64_t tick_ms; /* how often the schedule is looked at; constant once the writer runs */
@@ -69,8 +77,6 @@ void store_finish_job(struct store *store, struct store_job *job);
 void store_submit_to(struct store *store, struct workers *pool, struct store_job *job);
 /* A job of storage's own: malloc'd with struct store_job first, freed when done. */
 void store_job_free(struct store_job *job);
-/* ERR_STORAGE_FULL for a full disk or quota, ERR_STORAGE_FAILED for anything else. */
-enum error_code error_of_errno(int failure);
 /* Unlinks an upload's file on a worker: many megabytes take their time. */
 void upload_file_remove(struct store *store, const uint8_t id[16]);
 /*

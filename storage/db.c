@@ -3,7 +3,6 @@
 #include "storage/disk.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -80,7 +79,7 @@ bool db_open(struct db *db, const char *path, enum db_role role, bool ephemeral)
 	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK)
 		return false;
 	sqlite3_extended_result_codes(db->handle, 1);
-	sqlite3_busy_timeout(db->handle, 10000);
+	sqlite3_busy_timeout(db->handle, DB_BUSY_MS);
 	/*
 	 * A statement's plan does not depend on what is bound to it. Without this SQLite prepares a statement anew
 	 * whenever a value is bound that might meet a partial index's condition: each read of a document whose
@@ -172,16 +171,37 @@ bool db_run(struct db *db, enum db_query query)
 	return db_exec(db, db_query(db, query));
 }
 
+/* Whether the last write to a file of the database has failed for want of room. */
+static bool write_was_full(sqlite3_file *file)
+{
+	int failure = 0;
+	return file && file->pMethods &&
+	    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &failure) == SQLITE_OK &&
+	    error_of_errno(failure) == ERR_STORAGE_FULL;
+}
+
+/*
+ * SQLite says "full" of a full disk only, not of a quota or a limit of the process, and does not keep the errno of a commit that
+ * failed with the connection: only with the file, the log or the database.
+ */
 enum error_code db_failure(const struct db *db)
 {
 #ifdef DRYDOCK_FAULTS
 	if (db->fault)
-		return db->fault == ENOSPC ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED;
+		return error_of_errno(db->fault);
 #endif
-	int code = sqlite3_errcode(db->handle) & 0xff;
-	bool full = code == SQLITE_FULL ||
-	    (code == SQLITE_IOERR && sqlite3_system_errno(db->handle) == ENOSPC);
-	return full ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED;
+	int code = sqlite3_extended_errcode(db->handle);
+	sqlite3_file *log = NULL, *database = NULL;
+	if ((code & 0xff) == SQLITE_FULL)
+		return ERR_STORAGE_FULL;
+	if ((code & 0xff) != SQLITE_IOERR)
+		return ERR_STORAGE_FAILED;
+	if (code != SQLITE_IOERR_WRITE)
+		return error_of_errno(sqlite3_system_errno(db->handle));
+	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &database);
+	return write_was_full(log) || write_was_full(database) ? ERR_STORAGE_FULL
+							       : ERR_STORAGE_FAILED;
 }
 
 const char *db_cause(const struct db *db)

@@ -26,6 +26,8 @@
 enum db_query { DB_STATEMENTS(DB_ENUM) Q_COUNT };
 #undef DB_ENUM
 
+enum { DB_BUSY_MS = 10000 }; /* how long a connection waits for another's lock */
+
 struct db {
 	sqlite3 *handle;
 	sqlite3_stmt *statements[Q_COUNT];

@@ -217,5 +217,6 @@ void document_delete_submit(struct store *store, struct document_delete *del)
 {
 	del->job.run = delete_run;
 	del->job.flush = STORE_FLUSH_NOW;
+	del->job.frees = true;
 	store_submit(store, &del->job);
 }

@@ -38,12 +38,33 @@ static bool make_path(const char *path)
 	return mkdir(part, 0700) == 0 || errno == EEXIST;
 }
 
-static bool make_temporary(struct files *f)
+#define TEMPORARY "drydock-" /* and six characters of mkdtemp's */
+
+/* In a temporary folder: says that it may be removed once nobody has its lock. One that --data names loses it. */
+static const char mark[] = "ephemeral";
+
+static const char *temporary_parent(void)
 {
 	const char *under = getenv("TMPDIR");
-	snprintf(f->path, sizeof(f->path), "%s/drydock-XXXXXX", under && *under ? under : "/tmp");
+	return under && *under ? under : "/tmp";
+}
+
+static bool make_temporary(struct files *f)
+{
+	snprintf(f->path, sizeof(f->path), "%s/" TEMPORARY "XXXXXX", temporary_parent());
 	f->temporary = mkdtemp(f->path) != NULL;
 	return f->temporary;
+}
+
+/* After the lock was taken, so that who finds the mark and a free lock knows that the owner is gone. */
+static bool write_mark(struct files *f)
+{
+	if (!f->temporary)
+		return unlinkat(f->folder, mark, 0) == 0 || errno == ENOENT;
+	int fd = openat(f->folder, mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static bool lock_refused(struct files *f, struct err *err)
@@ -84,6 +105,7 @@ static bool make_folders(struct files *f)
 		if (disk_mkdir(f->folder, folders[i], 0700) != 0 && errno != EEXIST)
 			return false;
 	}
+	atomic_fetch_add(&f->folders_made, 1); /* or were by one whose flush of them is not known */
 	return true;
 }
 
@@ -102,6 +124,7 @@ bool files_open(struct files *f, const char *path, struct err *err)
 	f->folder = f->lock = -1;
 	f->flush_log = flush_log;
 	f->flush_blob = flush_blob;
+	f->flush_folder = disk_flush_folder;
 	bool made = path ? make_path(path) : make_temporary(f);
 	if (path)
 		snprintf(f->path, sizeof(f->path), "%s", path);
@@ -121,7 +144,7 @@ bool files_open(struct files *f, const char *path, struct err *err)
 	int database = disk_open(f->folder, "drydock.db", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (database >= 0)
 		close(database);
-	if (database < 0 || !make_folders(f))
+	if (database < 0 || !make_folders(f) || !write_mark(f))
 		return say(
 		    err, "the data folder %.300s cannot be written: %s", f->path, strerror(errno));
 	return true;
@@ -160,6 +183,46 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 static void remove_tree(const char *path)
 {
 	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* The lock of a temporary folder that was left behind, taken; -1 when it is none, or has an owner. */
+static int take_left(int parent, const char *name)
+{
+	struct stat st;
+	int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int lock = -1;
+	if (folder < 0)
+		return -1;
+	if (fstat(folder, &st) == 0 && st.st_uid == geteuid() &&
+	    faccessat(folder, mark, F_OK, 0) == 0)
+		lock = openat(folder, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	close(folder);
+	if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		close(lock);
+		lock = -1;
+	}
+	return lock;
+}
+
+void files_remove_left(void)
+{
+	const char *parent = temporary_parent();
+	DIR *all = opendir(parent);
+	for (struct dirent *entry; all && (entry = readdir(all));) {
+		char path[PATH_MAX];
+		if (strncmp(entry->d_name, TEMPORARY, sizeof(TEMPORARY) - 1) != 0 ||
+		    strlen(entry->d_name) != sizeof(TEMPORARY) - 1 + 6)
+			continue;
+		int lock = take_left(dirfd(all), entry->d_name);
+		if (lock < 0)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name) <
+		    (int)sizeof(path))
+			remove_tree(path);
+		close(lock);
+	}
+	if (all)
+		closedir(all);
 }
 
 void files_close(struct files *f)
@@ -204,6 +267,12 @@ static int link_once(struct files *f, const char *from, const char *to)
 	return disk_rename(f->folder, from, to) == 0 ? 0 : errno;
 }
 
+static void take_note(struct files *f, const char *name)
+{
+	if (f->taking)
+		f->taking(f, name);
+}
+
 int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest)
 {
 	char from[FILE_NAME_MAX], to[FILE_NAME_MAX], folder[FILE_NAME_MAX];
@@ -217,10 +286,21 @@ int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *
 		failure = link_once(f, from, to);
 	}
 	if (failure == EEXIST) {
+		take_note(f, to);
 		disk_unlink(f->folder, to);
 		failure = link_once(f, from, to);
 	}
 	return failure;
+}
+
+int files_look_blob(struct files *f, const struct digest *digest, uint64_t size)
+{
+	char name[FILE_NAME_MAX];
+	struct stat st;
+	files_blob_name(digest, name);
+	if (disk_stat(f->folder, name, &st) != 0)
+		return errno == ENOTDIR ? ENOENT : errno;
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == size ? 0 : ENOENT;
 }
 
 int files_open_blob(struct files *f, const struct digest *digest)
@@ -236,8 +316,29 @@ static int flush_name(struct files *f, const char *name, int (*flush)(int))
 	int fd = disk_open(f->folder, name, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return errno;
-	int failure = (flush ? flush(fd) : disk_flush_folder(fd, name)) == 0 ? 0 : errno;
+	int failure = (flush ? flush(fd) : f->flush_folder(fd, name)) == 0 ? 0 : errno;
 	close(fd);
+	return failure;
+}
+
+int files_flush_upload(struct files *f, const uint8_t id[16])
+{
+	char name[FILE_NAME_MAX];
+	files_upload_name(id, name);
+	return flush_name(f, name, f->flush_blob);
+}
+
+/* The entries of the folders that are always there, once after they were made: blobs/sha256 and blobs. */
+static int flush_folders(struct files *f)
+{
+	unsigned made = atomic_load(&f->folders_made);
+	if (atomic_load(&f->folders_kept) == made)
+		return 0;
+	int failure = flush_name(f, "blobs", NULL);
+	if (!failure && f->flush_folder(f->folder, "") != 0)
+		failure = errno;
+	if (!failure)
+		atomic_store(&f->folders_kept, made);
 	return failure;
 }
 
@@ -250,7 +351,7 @@ int files_flush_blob(struct files *f, const struct digest *digest)
 		*strrchr(name, '/') = '\0';
 		failure = flush_name(f, name, NULL);
 	}
-	return failure;
+	return failure ? failure : flush_folders(f);
 }
 
 int files_hash(int fd, enum digest_algorithm algorithm, uint64_t *size, struct digest *out)
@@ -283,6 +384,8 @@ int files_hash_watched(int fd, enum digest_algorithm algorithm, uint64_t *size, 
 
 void files_remove(struct files *f, const char *name)
 {
+	if (strncmp(name, "blobs/", 6) == 0)
+		take_note(f, name);
 	disk_unlink(f->folder, name);
 }
 
@@ -344,6 +447,8 @@ static int set_aside(struct files *f, const char *name)
 	enum { TRIES = 1000 };
 	char to[FILE_NAME_MAX];
 	int failure = 0;
+	if (strncmp(name, "blobs", 5) == 0)
+		take_note(f, name);
 	for (int i = 0; i < TRIES; i++) {
 		unsigned number = atomic_fetch_add(&f->aside, 1);
 		snprintf(to, sizeof(to), "aside/%ld-%u", (long)getpid(), number);
@@ -362,14 +467,17 @@ int files_set_blob_aside(struct files *f, const struct digest *digest)
 	return set_aside(f, name);
 }
 
-int files_clear(struct files *f)
+int files_clear_blobs(struct files *f)
 {
 	int failure = set_aside(f, "blobs");
-	if (!failure)
-		failure = set_aside(f, "uploads");
-	if (!make_folders(f))
-		return errno;
-	return failure;
+	return make_folders(f) ? failure : errno;
+}
+
+int files_clear(struct files *f)
+{
+	int failure = set_aside(f, "uploads");
+	int of_blobs = files_clear_blobs(f);
+	return failure ? failure : of_blobs;
 }
 
 static bool next_aside(DIR *folder, struct dirent **entry)

@@ -22,15 +22,24 @@ struct files {
 	int folder, lock;
 	bool temporary; /* the folder goes when it is closed */
 	_Atomic unsigned aside;
-	/* fdatasync, of the log and of blobs; tests put their own here */
+	_Atomic unsigned folders_made; /* how often blobs/ and the others may have been made */
+	_Atomic unsigned folders_kept; /* of these, which one's entries are on disk */
+	/* fdatasync, of the log and of blobs, and fsync, of folders; tests put their own here */
 	int (*flush_log)(int fd);
 	int (*flush_blob)(int fd);
+	int (*flush_folder)(int fd, const char *name);
+	/* Told before a name in blobs/, or that folder itself, is given up; of tests. NULL: nobody. */
+	void (*taking)(struct files *f, const char *name);
 };
 
 /* Makes what is missing and takes the lock. path NULL: a new temporary folder. */
 bool files_open(struct files *f, const char *path, struct err *err);
 /* Takes the lock of a folder that is there, and writes nothing. */
 bool files_look(struct files *f, const char *path, struct err *err);
+/*
+ * Removes temporary folders that owners of this user's left behind when they crashed: those whose lock is free. May take long.
+ */
+void files_remove_left(void);
 /* Removes a temporary folder, lets the lock go. Safe on what files_open left after failing. */
 void files_close(struct files *f);
 
@@ -39,9 +48,13 @@ void files_upload_name(const uint8_t id[16], char name[FILE_NAME_MAX]);
 
 /* Makes an upload's file (or opens it) for writing; -1 and errno. */
 int files_open_upload(struct files *f, const uint8_t id[16], bool create);
+/* Whether a blob's file is there, and of this size: 0, ENOENT when it is not, another errno when that cannot be told. */
+int files_look_blob(struct files *f, const struct digest *digest, uint64_t size);
+/* An upload's bytes, to disk. */
+int files_flush_upload(struct files *f, const uint8_t id[16]);
 /*
  * Gives the upload's bytes the blob's name too. A file that has it already makes way: no row says
- * that it is whole.
+ * that it is whole, or it was found not to be.
  */
 int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest);
 /* -1 and errno. */
@@ -65,6 +78,8 @@ void files_each_blob(struct files *f, enum digest_algorithm algorithm, uint8_t f
 /* Calls back for every upload's file. */
 void files_each_upload(struct files *f, void (*each)(void *arg, const uint8_t id[16]), void *arg);
 
+/* Sets blobs/ aside as a whole, to be removed at leisure, and makes a new one. */
+int files_clear_blobs(struct files *f);
 /* Sets blobs/ and uploads/ aside as a whole, to be removed at leisure, and makes new ones. */
 int files_clear(struct files *f);
 bool files_some_aside(struct files *f);

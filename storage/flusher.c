@@ -11,10 +11,24 @@ static int flush_log(struct flusher *f)
 	struct files *files = &f->store->files;
 	if (files->flush_log(f->log_fd) != 0)
 		return errno;
-	if (!f->entry_kept && disk_flush_folder(files->folder, "") != 0)
+	if (!atomic_load(&f->entry_kept) && disk_flush_folder(files->folder, "") != 0)
 		return errno;
-	f->entry_kept = true;
+	atomic_store(&f->entry_kept, true);
 	return 0;
+}
+
+static void distrust(struct flusher *f)
+{
+	atomic_store(&f->store->broken, true);
+	atomic_store(&f->store->log_suspect, true);
+}
+
+int flusher_flush(struct flusher *f)
+{
+	int failure = !f->started ? 0 : atomic_load(&f->store->log_suspect) ? EIO : flush_log(f);
+	if (failure)
+		distrust(f);
+	return failure;
 }
 
 static void finish_all(struct flusher *f, struct job_list *jobs, int failure)
@@ -34,10 +48,8 @@ static void finish_all(struct flusher *f, struct job_list *jobs, int failure)
 static void flush(struct flusher *f, struct job_list *jobs)
 {
 	int failure = atomic_load(&f->store->log_suspect) ? EIO : flush_log(f);
-	if (failure) {
-		atomic_store(&f->store->broken, true);
-		atomic_store(&f->store->log_suspect, true);
-	}
+	if (failure)
+		distrust(f);
 	finish_all(f, jobs, failure);
 }
 

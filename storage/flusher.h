@@ -16,6 +16,7 @@
 #include "storage/job_list.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct flusher {
 	struct store *store;
@@ -25,13 +26,18 @@ struct flusher {
 	pthread_cond_t wake;
 	struct job_list waiting;
 	bool stop;
-	int log_fd;      /* drydock.db-wal: the same file for as long as the database is open */
-	bool entry_kept; /* its folder entry has been flushed */
+	int log_fd; /* drydock.db-wal: the same file for as long as the database is open */
+	atomic_bool entry_kept; /* its folder entry has been flushed */
 };
 
 bool flusher_start(struct flusher *f, struct store *store);
 void flusher_stop(struct flusher *f);
 /* Committed jobs; each one's done is called after the flush. Empties the list. */
 void flusher_submit(struct flusher *f, struct job_list *jobs);
+/*
+ * Flushes the log here and now, beside the thread: 0, or an errno (then the log is suspect, as after any flush that
+ * failed). For what is rare and takes long anyway. Does nothing for an ephemeral store.
+ */
+int flusher_flush(struct flusher *f);
 
 #endif

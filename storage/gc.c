@@ -36,7 +36,8 @@ struct step {
 	struct stray due[DROPS_A_STEP];
 	size_t due_count;
 	bool more;
-	struct gc_result found; /* by this step: counts once it is committed */
+	struct gc_result looked; /* by the look at them */
+	struct gc_result found;  /* by this step: counts once it is committed */
 	struct gc_files files;
 };
 
@@ -158,6 +159,7 @@ static void step_work(struct store *store, struct store_job *job)
 		}
 		s->more = i < count || count == PAGE;
 	}
+	s->looked = s->found;
 }
 
 /* ---- dropping, on the writer ---- */
@@ -209,7 +211,7 @@ static void drop_content(struct store_tx *tx, struct step *s, const struct conte
 	s->found.blobs++;
 	s->found.bytes += c->size;
 	if (c->in_file) {
-		/* the jobs after it could make the file that settling takes away */
+		/* the jobs after it are to know that its file waits for removal */
 		tx->last = true;
 		s->files.at[s->files.count++] = c->digest;
 	}
@@ -263,20 +265,18 @@ static void step_run(struct store_tx *tx, struct store_job *job)
 {
 	struct step *s = (struct step *)job;
 	int64_t began = monotonic_ns();
+	s->found = s->looked;
+	s->files.count = 0;
 	spare_active(tx, s);
 	for (size_t i = 0; i < s->due_count && job->error.code == ERR_NONE; i++)
 		judge(tx, s, &s->due[i]);
 	s->took_ns = monotonic_ns() - began;
 }
 
-void gc_files_remove(struct store *store, const struct gc_files *files)
+void gc_files_remove(struct store *store, const struct gc_files *files, bool whole)
 {
-	for (size_t i = 0; i < files->count; i++) {
-		if (files_set_blob_aside(&store->files, &files->at[i]) != 0)
-			atomic_store(&store->sweep_due, true);
-	}
-	if (files->count > 0)
-		clear_aside_submit(store);
+	for (size_t i = 0; i < files->count; i++)
+		removal_add(store, &files->at[i], whole);
 }
 
 static void add_result(struct gc_result *sum, const struct gc_result *found)
@@ -305,9 +305,10 @@ static void cut_run(struct store_tx *tx, struct store_job *job)
 
 static void end_settle(struct store *store, struct store_job *job)
 {
-	if (job->run == end_run)
+	const struct gc_run *run = (const struct gc_run *)job;
+	if (job->run == end_run && job->error.code == ERR_NONE)
 		store->collected_ms = clock_now_ms(&store->clock);
-	if (job->done == store_job_free)
+	if (run->due)
 		store->collecting = false;
 }
 
@@ -315,7 +316,7 @@ static void end(struct store *store, struct gc_run *run)
 {
 	run->job.run = atomic_load(&store->closing) ? cut_run : end_run;
 	run->job.settle = end_settle;
-	store_submit(store, &run->job);
+	removal_then(store, &run->job); /* who is told of freed bytes finds the files gone */
 }
 
 static void step_settle(struct store *store, struct store_job *job)
@@ -324,7 +325,7 @@ static void step_settle(struct store *store, struct store_job *job)
 	struct gc_run *run = s->run;
 	bool failed = job->error.code != ERR_NONE;
 	if (!failed) {
-		gc_files_remove(store, &s->files);
+		gc_files_remove(store, &s->files, true);
 		add_result(&run->result, &s->found);
 	}
 	if (!failed && s->more && !atomic_load(&store->closing)) {
@@ -357,6 +358,7 @@ static void step_submit(struct store *store, struct gc_run *run, const struct st
 	s->job.run = step_run;
 	s->job.settle = step_settle;
 	s->job.done = step_done;
+	s->job.frees = true;
 	s->run = run;
 	if (after) {
 		s->blob_id = after->blob_id;
@@ -365,15 +367,25 @@ static void step_submit(struct store *store, struct gc_run *run, const struct st
 		s->took_ns = after->took_ns;
 		s->reader = after->reader;
 	}
-	store_submit_to(store, &store->collector, &s->job);
+	if (after && removal_count(store) >= REMOVALS_AT_ONCE)
+		removal_then(store, &s->job);
+	else
+		store_submit_to(store, &store->collector, &s->job);
+}
+
+static void submit(struct store *store, struct gc_run *run, bool due)
+{
+	run->job.work = NULL;
+	run->job.flush = STORE_FLUSH_LATER;
+	run->job.frees = true;
+	run->due = due;
+	run->result = (struct gc_result){.uploads = uploads_expire(store)};
+	step_submit(store, run, NULL);
 }
 
 void gc_submit(struct store *store, struct gc_run *run)
 {
-	run->job.work = NULL;
-	run->job.flush = STORE_FLUSH_LATER;
-	run->result = (struct gc_result){.uploads = uploads_expire(store)};
-	step_submit(store, run, NULL);
+	submit(store, run, false);
 }
 
 void gc_tend(struct store *store)
@@ -391,5 +403,5 @@ void gc_tend(struct store *store)
 	run->grace_ms = GC_STORES_GRACE;
 	store->collecting = true;
 	atomic_fetch_add(&store->collections_begun, 1);
-	gc_submit(store, run);
+	submit(store, run, true);
 }

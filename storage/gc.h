@@ -13,9 +13,9 @@
  * stray's time in the writer's transactions, one after another, and the decision to collect is taken in
  * one too; nor as long as an upload to the same repository goes on that began within the grace time.
  *
- * A file goes after the commit that dropped its row: the writer takes it out of blobs/ before it begins another
- * transaction, so that the same content, pushed again, never meets it; workers unlink it there. A crash in
- * between leaves a file without a row, never a row without a file.
+ * A file goes after the commit that dropped its row is on disk (removal.h): one flush for the files of many steps.
+ * The same content, pushed again before that, takes the file over. A crash in between, of the process or of
+ * the machine, leaves a file without a row, never a row without a file.
  */
 #ifndef DRYDOCK_STORAGE_GC_H
 #define DRYDOCK_STORAGE_GC_H
@@ -41,6 +41,7 @@ struct gc_run {
 	int64_t
 	    grace_ms; /* for this time; GC_STORES_GRACE: the store's; 0: whatever was promised to anybody */
 	struct gc_result result; /* out */
+	bool due;                /* storage's: it came of the interval, nobody asked for it */
 };
 void gc_submit(struct store *store, struct gc_run *run);
 

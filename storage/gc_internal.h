@@ -12,16 +12,12 @@ void gc_tend(struct store *store);
 
 enum { GC_FILES_PER_STEP = 64 };
 
-/* Blobs whose rows a transaction dropped, or whose files have none: once it is committed, their files go. */
+/* Blobs whose rows a transaction dropped, or whose files have none: for removal_add once it is committed. */
 struct gc_files {
 	struct digest at[GC_FILES_PER_STEP];
 	size_t count;
 };
-/*
- * From a settle function, so before the next transaction, of a job that set tx->last. A file that cannot be taken
- * away is left to the next sweep.
- */
-void gc_files_remove(struct store *store, const struct gc_files *files);
+void gc_files_remove(struct store *store, const struct gc_files *files, bool whole);
 
 /*
  * The sweep: files without a row, one folder of blobs/ at a time, first on a worker, then, what looks

@@ -133,5 +133,6 @@ void image_delete_submit(struct store *store, struct image_delete *del)
 {
 	del->job.run = delete_run;
 	del->job.flush = STORE_FLUSH_NOW;
+	del->job.frees = true;
 	store_submit(store, &del->job);
 }

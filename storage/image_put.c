@@ -105,16 +105,25 @@ static bool find_blob(struct put_state *s, const struct descriptor *d, struct bu
 	bind_digest(q, 1, &d->digest);
 	bind_int(q, 2, s->repository_id);
 	int step = db_step(s->tx->db, q);
-	if (step == SQLITE_ROW)
-		s->blobs[s->blob_count++] = sqlite3_column_int64(q, 0);
-	else if (step == SQLITE_DONE)
-		name_missing(missing, &d->digest);
+	int64_t id = step == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
 	bool unsynced = step == SQLITE_ROW && sqlite3_column_int(q, 1) == 0;
+	uint64_t size = step == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 2) : 0;
 	db_done(q);
-	if (unsynced)
-		s->tx->waits_for = &d->digest;
-	if (step != SQLITE_ROW && step != SQLITE_DONE)
+	if (step != SQLITE_ROW && step != SQLITE_DONE) {
 		tx_fail(s->tx, &s->put->job);
+		return false;
+	}
+	enum error_code found = step == SQLITE_ROW
+	    ? blob_look(s->tx->db, &s->tx->store->files, id, &d->digest, size)
+	    : ERR_BLOB_UNKNOWN;
+	if (found == ERR_BLOB_UNKNOWN)
+		name_missing(missing, &d->digest);
+	else if (found != ERR_NONE)
+		job_fail(&s->put->job, found, "a layer's file cannot be looked at");
+	else
+		s->blobs[s->blob_count++] = id;
+	if (found == ERR_NONE && unsynced)
+		s->tx->waits_for = &d->digest;
 	return s->put->job.error.code == ERR_NONE;
 }
 

@@ -161,5 +161,5 @@ static void batch_run(struct store_tx *tx, struct store_job *job)
 
 void lifecycle_batch_init(struct lifecycle_batch *batch, struct arena *a)
 {
-	*batch = (struct lifecycle_batch){.job = {.run = batch_run, .arena = a}};
+	*batch = (struct lifecycle_batch){.job = {.run = batch_run, .frees = true, .arena = a}};
 }

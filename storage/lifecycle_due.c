@@ -51,6 +51,7 @@ void lifecycle_tend(struct store *store)
 	scheduled->run.job.arena = &scheduled->arena;
 	scheduled->run.job.owner = store;
 	scheduled->run.job.run = note_run;
+	scheduled->run.job.frees = true;
 	scheduled->run.job.done = scheduled_done;
 	scheduled->run.each = store->lifecycle_ran;
 	store->lifecycle_last_ms = now_ms;

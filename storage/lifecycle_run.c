@@ -400,7 +400,7 @@ static void end_due_run(struct store_tx *tx, struct store_job *job)
 static bool end_activations(struct runner *r)
 {
 	struct arena a;
-	struct store_job job = {.run = end_due_run, .arena = &a};
+	struct store_job job = {.run = end_due_run, .frees = true, .arena = &a};
 	arena_init(&a);
 	enum error_code code = job_await(r->store, &job);
 	if (code != ERR_NONE)

@@ -195,6 +195,7 @@ static void purge_settle(struct store *store, struct store_job *job)
 void preview_purge_submit(struct store *store)
 {
 	struct preview_job *purge = own_job(purge_run);
+	purge->job.frees = true;
 	purge->job.settle = purge_settle;
 	store_submit(store, &purge->job);
 }

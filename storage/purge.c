@@ -85,5 +85,6 @@ void purge_submit(struct store *store)
 	purge->job.run = purge_run;
 	purge->job.settle = purge_settle;
 	purge->job.done = store_job_free;
+	purge->job.frees = true;
 	store_submit(store, &purge->job);
 }

@@ -2,7 +2,7 @@
 
 #include "storage/blob_flush.h"
 #include "storage/core.h"
-#include "storage/fault.h"
+#include "storage/disk.h"
 #include "storage/meta.h"
 #include "storage/preview_due.h"
 #include "storage/purge.h"
@@ -13,7 +13,30 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* A reset whose process died between its commit and the removal of the files. */
+enum { BOOT_ID_MAX = 64 };
+
+/*
+ * What the last owner committed and did not flush may not be on disk yet, when it did not close the store. It is
+ * what this one goes by: so it is flushed before anything is taken away because of it (removal.h).
+ */
+static bool flush_last_owners(struct store *store)
+{
+	char yes;
+	if (store->ephemeral || meta_get(&store->writer.db, META_OPEN, &yes, sizeof(yes)) == 0)
+		return true;
+	int fd = disk_open(store->files.folder, "drydock.db-wal", O_RDWR | O_CLOEXEC, 0);
+	if (fd < 0)
+		return errno == ENOENT;
+	bool flushed =
+	    store->files.flush_log(fd) == 0 && disk_flush_folder(store->files.folder, "") == 0;
+	close(fd);
+	return flushed;
+}
+
+/*
+ * A reset whose process died between its commit and the removal of the files, or that could not remove them. Once
+ * anything has been pushed since, its blobs are in the same folders: then the sweep finds what has no row.
+ */
 static bool finish_reset(struct store *store)
 {
 	struct db *db = &store->writer.db;
@@ -22,7 +45,14 @@ static bool finish_reset(struct store *store)
 	enum found due = meta_get(db, META_FILES_TO_CLEAR, &yes, sizeof(yes), &len);
 	if (due != FOUND)
 		return due == ABSENT;
-	return files_clear(&store->files) == 0 && meta_drop(db, META_FILES_TO_CLEAR);
+	sqlite3_stmt *q = db_query(db, Q_BLOB_SOME);
+	int step = db_step(db, q);
+	db_done(q);
+	if (step == SQLITE_ROW)
+		atomic_store(&store->sweep_due, true);
+	else if (step != SQLITE_DONE || files_clear_blobs(&store->files) != 0)
+		return false;
+	return meta_drop(db, META_FILES_TO_CLEAR);
 }
 
 /* An upload's file whose session is gone. */
@@ -46,24 +76,26 @@ static bool recover_uploads(struct store *store, bool cache_whole)
 	return true;
 }
 
-/* True when the folder was last opened under this very boot of the machine; notes this one. */
-static bool same_boot(struct db *db)
+/* Which boot of the machine this is; its length, 0 when that is not to be known. */
+static size_t this_boot(char now[BOOT_ID_MAX])
 {
-	char now[64], then[64];
-	if (fault("same-boot"))
-		return false; /* a test has the machine boot anew */
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd >= 0 ? read(fd, now, sizeof(now)) : -1;
+	ssize_t len = fd >= 0 ? read(fd, now, BOOT_ID_MAX) : -1;
 	if (fd >= 0)
 		close(fd);
-	if (len <= 0)
-		return false; /* not to be known: take the careful way */
+	return len > 0 ? (size_t)len : 0;
+}
+
+/* Whether the folder was last opened, and recovered to the end, under this boot. False when it is not to be known. */
+static bool same_boot(struct db *db, const char *now, size_t len)
+{
+	char then[BOOT_ID_MAX];
+	if (fault("same-boot"))
+		return false; /* a test has the machine boot anew */
 	size_t then_len;
-	if (meta_get(db, META_BOOT_ID, then, sizeof(then), &then_len) == FOUND &&
-	    then_len == (size_t)len && memcmp(now, then, (size_t)len) == 0)
-		return true;
-	meta_put(db, META_BOOT_ID, now, (size_t)len);
-	return false;
+	return len > 0 &&
+	    meta_get(db, META_BOOT_ID, then, sizeof(then), &then_len) == FOUND && then_len == len &&
+	    memcmp(now, then, len) == 0;
 }
 
 static bool is_whole(struct store *store, const struct digest *digest, uint64_t size)
@@ -134,9 +166,15 @@ static bool resume_purge(struct store *store)
 bool recover(struct store *store, struct err *err)
 {
 	struct db *db = &store->writer.db;
-	bool cache_whole = same_boot(db);
-	bool mended = finish_reset(store) && recover_uploads(store, cache_whole) &&
-	    recover_blobs(store, cache_whole) && resume_purge(store) && preview_recover(store);
+	char boot[BOOT_ID_MAX];
+	size_t boot_len = this_boot(boot);
+	bool cache_whole = same_boot(db, boot, boot_len);
+	bool mended = flush_last_owners(store) && finish_reset(store) &&
+	    recover_uploads(store, cache_whole) && recover_blobs(store, cache_whole) &&
+	    resume_purge(store) && preview_recover(store);
+	/* the last thing: a start that is cut short before it must not make the next one trust what was not hashed */
+	if (mended && !cache_whole && boot_len > 0)
+		mended = meta_put(db, META_BOOT_ID, boot, boot_len);
 	if (mended) {
 		if (files_some_aside(&store->files))
 			clear_aside_submit(store);

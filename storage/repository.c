@@ -242,6 +242,7 @@ void repository_delete_submit(struct store *store, struct repository_delete *del
 	del->job.run = delete_run;
 	del->job.settle = delete_settle;
 	del->job.flush = STORE_FLUSH_NOW;
+	del->job.frees = true;
 	store_submit(store, &del->job);
 }
 

@@ -8,6 +8,7 @@
 #include "storage/schedule.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void clear_aside_work(struct store *store, struct store_job *job)
 {
@@ -65,13 +66,27 @@ static void reset_settle(struct store *store, struct store_job *job)
 		atomic_store(&store->pulls[i], 0);
 	upload_kill(&store->uploads, 0);
 	writer_unpark(&store->writer, NULL, false);
-	if (files_clear(&store->files) != 0)
-		return; /* the next start tries again: META_FILES_TO_CLEAR stays */
+	removal_forget(store);
+	/*
+	 * Files are taken away after the commit that gave them up is on disk (removal.h): the writer waits for it here, as it has
+	 * to until the folders are new ones. Else they are files without a row, for the sweep to find; and
+	 * what comes into these folders from now on stays.
+	 */
+	int failure = flusher_flush(&store->flusher);
+	if (failure)
+		job_fail(job, error_of_errno(failure), "flushing the log: %s", strerror(failure));
+	else
+		failure = files_clear(&store->files);
+	if (failure) {
+		atomic_store(&store->sweep_due, true);
+		return;
+	}
 	struct reset_end *end = calloc(1, sizeof(*end));
 	if (!end)
 		abort();
 	end->job.run = reset_end_run;
 	end->job.done = store_job_free;
+	end->job.frees = true;
 	store_submit(store, &end->job);
 	clear_aside_submit(store);
 }
@@ -81,6 +96,7 @@ void store_reset_submit(struct store *store, struct store_reset *reset)
 	reset->job.run = reset_run;
 	reset->job.settle = reset_settle;
 	reset->job.flush = STORE_FLUSH_LATER;
+	reset->job.frees = true;
 	store_submit(store, &reset->job);
 }
 

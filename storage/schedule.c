@@ -11,6 +11,7 @@ void schedule_tend(struct store *store)
 	if (atomic_load(&store->closing))
 		return;
 	uploads_expire(store);
+	removal_start(store);
 	archive_tend(store);
 	lifecycle_tend(store);
 	preview_tend(store);

@@ -93,14 +93,17 @@
 	    "CROSS JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = r.id "                    \
 	    "CROSS JOIN content c ON c.id = b.id "                                                            \
 	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4")                       \
+	X(CONTENT_INLINE, "SELECT 1 FROM content WHERE id = ?1 AND data IS NOT NULL")                         \
 	X(BLOB_LINKED,                                                                                        \
-	    "SELECT b.id, b.synced FROM blob b CROSS JOIN repository_blob l "                                 \
+	    "SELECT b.id, b.synced, b.size FROM blob b CROSS JOIN repository_blob l "                         \
 	    "ON l.blob_id = b.id AND l.repository_id = ?2 WHERE b.digest = ?1")                               \
 	X(BLOB_FIND, "SELECT id, size, synced FROM blob WHERE digest = ?1")                                   \
 	X(BLOB_ADD, "INSERT INTO blob(digest, id, size, synced) VALUES(?1, ?2, ?3, ?4)")                      \
 	X(BLOB_SYNCED, "UPDATE blob SET synced = 1 WHERE digest = ?1")                                        \
+	X(BLOB_UNSYNC, "UPDATE blob SET synced = 0 WHERE digest = ?1")                                        \
 	X(BLOB_UNSYNCED,                                                                                      \
 	    "SELECT digest, size FROM blob WHERE synced = 0 AND digest > ?1 ORDER BY digest")                 \
+	X(BLOB_SOME, "SELECT 1 FROM blob WHERE digest > x'' LIMIT 1")                                         \
 	X(BLOB_DROP, "DELETE FROM blob WHERE digest = ?1")                                                    \
 	X(BLOB_LINK,                                                                                          \
 	    "INSERT OR IGNORE INTO repository_blob(blob_id, repository_id) "                                  \
@@ -112,11 +115,11 @@
 	    "DELETE FROM repository_blob WHERE repository_id = ?2 AND blob_id = "                             \
 	    "(SELECT id FROM blob WHERE digest = ?1)")                                                        \
 	X(BLOB_ANYWHERE,                                                                                      \
-	    "SELECT b.id FROM blob b CROSS JOIN repository_blob l ON l.blob_id = b.id "                       \
+	    "SELECT b.id, b.size FROM blob b CROSS JOIN repository_blob l ON l.blob_id = b.id "               \
 	    "CROSS JOIN repository r ON r.id = l.repository_id "                                              \
 	    "WHERE b.digest = ?3 AND r.account = ?1 AND r.region = ?2 LIMIT 1")                               \
 	X(BLOB_OF_IMAGE,                                                                                      \
-	    "SELECT b.id FROM repository r CROSS JOIN blob b CROSS JOIN image_blob i "                        \
+	    "SELECT b.id, b.size FROM repository r CROSS JOIN blob b CROSS JOIN image_blob i "                \
 	    "ON i.blob_id = b.id AND i.repository_id = r.id CROSS JOIN repository d ON d.id = ?5 "            \
 	    "WHERE r.account = ?1 AND r.region = ?2 AND r.name = ?3 AND b.digest = ?4 AND "                   \
 	    "d.encryption_type = r.encryption_type AND d.kms_key IS r.kms_key LIMIT 1")                       \

@@ -8,7 +8,6 @@
 #include "storage/schedule.h"
 #include "storage/schema.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -17,12 +16,6 @@
 enum {
 	LOG_FRAMES_MAX = 1000, /* of 4 KiB: then it is copied into the database */
 };
-
-enum error_code error_of_errno(int failure)
-{
-	bool full = failure == ENOSPC || failure == EDQUOT || failure == EFBIG;
-	return full ? ERR_STORAGE_FULL : ERR_STORAGE_FAILED;
-}
 
 /* jobs */
 
@@ -64,21 +57,57 @@ void store_submit(struct store *store, struct store_job *job)
 
 /* checkpoints */
 
+/*
+ * While the database cannot take the log, the log grows: an operator is to hear of it, once. Being busy (a reader in the way,
+ * the other checkpoint) is no failure.
+ */
+static void note_checkpoint(struct store *store, sqlite3 *db, int rc)
+{
+	bool failed = rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED;
+	if (failed)
+		atomic_fetch_add(&store->checkpoints_failed, 1);
+	if (!failed && rc != SQLITE_OK)
+		return;
+	bool before = atomic_exchange(&store->log_stuck, failed);
+	if (failed && !before && store->checkpoint_failed)
+		store->checkpoint_failed(sqlite3_errmsg(db));
+}
+
+uint64_t store_checkpoints_failed(const struct store *store)
+{
+	return atomic_load(&store->checkpoints_failed);
+}
+
 static void checkpoint_work(struct store *store, struct store_job *job)
 {
+	sqlite3 *db = store->checkpointer.handle;
 	(void)job;
-	sqlite3_wal_checkpoint_v2(
-	    store->checkpointer.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	note_checkpoint(
+	    store, db, sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
 	atomic_store(&store->checkpoint, CHECKPOINT_ALMOST);
+}
+
+/* What is held in reserve is given up: the log is cut, so that its room can be taken for that again. Nobody is waited for. */
+static void restore_reserve(struct store *store)
+{
+	sqlite3 *db = store->writer.db.handle;
+	sqlite3_busy_timeout(db, 0);
+	note_checkpoint(
+	    store, db, sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+	sqlite3_busy_timeout(db, DB_BUSY_MS);
+	reserve_whole(store);
 }
 
 void store_tend_log(struct store *store)
 {
 	struct writer *w = &store->writer;
 	int state = atomic_load(&store->checkpoint);
+	if (state != CHECKPOINT_RUNS && !reserve_whole(store))
+		restore_reserve(store);
 	if (state == CHECKPOINT_ALMOST) {
-		sqlite3_wal_checkpoint_v2(
-		    w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		note_checkpoint(store, w->db.handle,
+		    sqlite3_wal_checkpoint_v2(
+			w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
 		atomic_store(&store->checkpoint, CHECKPOINT_IDLE);
 		w->log_frames = 0; /* until the next commit says otherwise */
 	}
@@ -132,7 +161,8 @@ static bool load_collection(struct store *store, struct err *err)
 	enum found known = meta_get_int(db, META_COLLECTED, &store->collected_ms);
 	if (open == FAILED || known == FAILED)
 		return database_fails(store, "read", err);
-	atomic_store(&store->sweep_due, open == FOUND);
+	if (open == FOUND)
+		atomic_store(&store->sweep_due, true);
 	if (known == ABSENT)
 		store->collected_ms = now;
 	return ((known == FOUND || meta_put(db, META_COLLECTED, &now, sizeof(now))) &&
@@ -182,6 +212,26 @@ static bool open_all(struct store *store, struct err *err)
 	return load_collection(store, err) && start_threads(store, err);
 }
 
+static void begin_work(struct store *store, struct store_job *job)
+{
+	(void)job;
+	if (store->ephemeral)
+		files_remove_left();
+	else
+		reserve_make(store);
+}
+
+/* What need not be done before the store is used. */
+static void begin_submit(struct store *store)
+{
+	struct store_job *job = calloc(1, sizeof(*job));
+	if (!job)
+		abort();
+	job->work = begin_work;
+	job->done = store_job_free;
+	store_submit(store, job);
+}
+
 struct store *store_open(const struct store_options *options, struct err *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
@@ -194,6 +244,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	store->keep_orphans = options->keep_orphans;
 	store->enforce_policies = options->enforce_policies;
 	store->lifecycle_ran = options->lifecycle_ran;
+	store->checkpoint_failed = options->checkpoint_failed;
 	store->lifecycle_interval_ms = options->lifecycle_interval_ms != 0
 	    ? options->lifecycle_interval_ms
 	    : LIFECYCLE_INTERVAL_MS;
@@ -203,6 +254,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	if (store->lifecycle_interval_ms > 0 && store->lifecycle_interval_ms < store->tick_ms)
 		store->tick_ms = store->lifecycle_interval_ms;
 	pthread_mutex_init(&store->count_lock, NULL);
+	pthread_mutex_init(&store->reserve.lock, NULL);
 	pthread_cond_init(&store->count_zero, NULL);
 	upload_table_init(&store->uploads);
 	workers_init(&store->workers, store, WORKERS_MAX);
@@ -212,8 +264,11 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	workers_init(&store->parsers, store, PARSERS_MAX);
 	writer_init(&store->writer, store, schedule_tend);
 	if (files_open(&store->files, options->path, err)) {
-		if (open_all(store, &why))
+		reserve_open(store);
+		if (open_all(store, &why)) {
+			begin_submit(store);
 			return store;
+		}
 		snprintf(err->text, sizeof(err->text),
 		    "the data folder %.200s cannot be used: %.250s", store->files.path, why.text);
 	}
@@ -251,13 +306,16 @@ void store_close(struct store *store)
 	workers_stop(&store->parsers);
 	workers_stop(&store->workers);
 	flusher_stop(&store->flusher);
-	if (ran && !atomic_load(&store->sweep_due))
+	/* what a flush that failed left waiting is the next sweep's */
+	if (ran && !atomic_load(&store->sweep_due) && removal_count(store) == 0)
 		meta_drop(&store->writer.db, META_OPEN);
 	writer_release(&store->writer);
 	db_close(&store->checkpointer);
 	db_close(
 	    &store->writer.db); /* the last one: copies the log into the database, and flushes */
 	upload_table_release(&store->uploads);
+	removal_release(store);
+	reserve_release(store);
 	files_close(&store->files);
 	pthread_mutex_destroy(&store->count_lock);
 	pthread_cond_destroy(&store->count_zero);

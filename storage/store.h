@@ -5,6 +5,7 @@
  *	DATA/blobs/sha256/ab/... large blobs, by content
  *	DATA/uploads/<uuid>      the bytes of large uploads in flight
  *	DATA/sessions*           what is known of uploads in flight, and the bytes of small ones
+ *	DATA/reserve             room for deleting on a full disk
  *	DATA/lock                held while the folder has an owner
  *
  * Reads run on the calling thread through that thread's struct store_reader. Writes are jobs: any
@@ -46,6 +47,11 @@ struct store_options {
 	    enforce_policies; /* a copy needs the leave of its destination's registry (replication.h) */
 	/* Told of each repository that a run of the schedule is through with, on a thread of the store's; NULL: nobody. */
 	void (*lifecycle_ran)(const struct lifecycle_report *report);
+	/*
+	 * Told why, on a thread of the store's, when the database cannot take in the log, which grows from then on; once until it
+	 * could again. NULL: nobody.
+	 */
+	void (*checkpoint_failed)(const char *cause);
 };
 
 /* A cause in words, for people; untouched on success. */
@@ -78,6 +84,8 @@ const char *store_path(const struct store *store);
 const struct quotas *store_quotas(const struct store *store);
 /* True when the writer has failed to commit since the last success (health). */
 bool store_broken(const struct store *store);
+/* How often the database could not take in the log, since the start. Any thread. */
+uint64_t store_checkpoints_failed(const struct store *store);
 
 /* How often the schedule has begun what nobody asked for, since the start (metrics). After a move of the clock that has
  * been answered, whatever became due by it is counted. From any thread. */
@@ -112,6 +120,8 @@ struct store_job {
 	void *owner; /* the submitter's */
 	struct arena *arena;
 	enum store_flush flush;
+	bool
+	    frees; /* storage's: it makes room, and may use what is held in reserve for that (reserve.h) */
 	struct error error;
 };
 

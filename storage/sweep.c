@@ -54,6 +54,9 @@ static void sweep_work(struct store *store, struct store_job *job)
 {
 	struct sweep *s = (struct sweep *)job;
 	struct err err = {""};
+	if (s->again && atomic_load(&store->sweep_due))
+		s->folder++; /* what could not be taken away: not for ever the same */
+	s->again = false;
 	if (!s->reader && !(s->reader = store_reader_open(store, &err))) {
 		job_fail(job, ERR_STORAGE_FAILED, "%s", err.text);
 		return;
@@ -71,10 +74,12 @@ static void sweep_run(struct store_tx *tx, struct store_job *job)
 	struct sweep *s = (struct sweep *)job;
 	size_t count = s->files.count;
 	s->files.count = 0;
+	s->bytes = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (has_row(tx->db, &s->files.at[i]))
+		if (has_row(tx->db, &s->files.at[i]) || removal_has(tx->store, &s->files.at[i]))
 			continue;
 		s->bytes += s->sizes[i];
+		s->sizes[s->files.count] = s->sizes[i];
 		s->files.at[s->files.count++] = s->files.at[i];
 	}
 	tx->last = s->files.count > 0;
@@ -87,8 +92,7 @@ static void sweep_settle(struct store *store, struct store_job *job)
 	struct sweep *s = (struct sweep *)job;
 	bool failed = job->error.code != ERR_NONE;
 	if (!failed) {
-		gc_files_remove(store, &s->files);
-		s->folder += s->again && atomic_load(&store->sweep_due); /* not for ever the same */
+		gc_files_remove(store, &s->files, false);
 		s->run->result.files += s->files.count;
 		s->run->result.file_bytes += s->bytes;
 	}
@@ -113,11 +117,13 @@ static void submit(struct store *store, struct sweep *from)
 	s->job.run = sweep_run;
 	s->job.settle = sweep_settle;
 	s->job.done = store_job_free;
+	s->job.frees = true;
 	s->run = from->run;
 	s->over = from->over;
 	s->reader = from->reader;
 	s->folder = from->folder;
-	store_submit(store, &s->job);
+	s->again = from->again;
+	removal_then(store, &s->job); /* so that the folder is read without what was found there */
 }
 
 void sweep_begin(

@@ -175,8 +175,8 @@ static void start_write_back(struct upload *u)
 	if (u->store->ephemeral || u->size - u->write_back < WRITE_BACK_BYTES)
 		return;
 	struct write_back *w = calloc(1, sizeof(*w));
-	int fd = fcntl(u->fd, F_DUPFD_CLOEXEC, 0);
-	if (!w || fd < 0) {
+	int fd = w ? fcntl(u->fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (fd < 0) {
 		free(w);
 		return;
 	}
@@ -216,7 +216,7 @@ enum error_code upload_append(struct upload *upload, struct slice bytes)
 		return ERR_NONE;
 	if (bytes.len > LAYER_BYTES_MAX - upload->size)
 		return ERR_LAYER_TOO_LARGE;
-	int failure = append(upload, bytes);
+	int failure = reserve_whole(upload->store) ? append(upload, bytes) : ENOSPC;
 	if (failure) {
 		spoil(upload);
 		return error_of_errno(failure);
@@ -319,6 +319,7 @@ void upload_cancel_submit(struct store *store, struct upload_cancel *cancel)
 {
 	cancel->job.run = cancel_run;
 	cancel->job.flush = STORE_FLUSH_LATER;
+	cancel->job.frees = true;
 	store_submit(store, &cancel->job);
 }
 

@@ -99,7 +99,8 @@ struct upload_finish {
 	uint64_t size;       /* out */
 	bool was_there;      /* out: the repository had that blob already */
 	struct digest found; /* storage's */
-	bool linked;
+	bool linked;         /* storage's: its file has the blob's name */
+	bool taken_over;     /* storage's: a file that waited for its removal is the blob's again */
 };
 void upload_finish_submit(struct store *store, struct upload_finish *finish);
 

@@ -64,20 +64,32 @@ static bool repository_alive(struct store_tx *tx, struct upload_finish *finish)
 	return step == SQLITE_ROW;
 }
 
-/* Gives a new blob its content row; its file, when it has one, gets its name. */
+/* The upload's file gets the blob's name. */
+static bool link_file(struct store_tx *tx, struct upload_finish *finish)
+{
+	int failure = files_link_blob(&tx->store->files, finish->upload->id, &finish->digest);
+	finish->linked = failure == 0;
+	if (failure)
+		fail_errno(finish, failure, "linking a blob into place");
+	return finish->linked;
+}
+
+/*
+ * Gives a new blob its content row, and its file's name to a large one. A file of before that waits for its removal
+ * keeps it: as long as the commit that gave it up is not on disk, a row may come back that counts on it.
+ */
 static bool place_content(
     struct store_tx *tx, struct upload_finish *finish, struct slice small, int64_t *id)
 {
 	struct upload *u = finish->upload;
-	if (!u->in_file)
-		return content_add(tx, &finish->job, &finish->digest, small, id);
-	int failure = files_link_blob(&tx->store->files, u->id, &finish->digest);
-	if (failure) {
-		fail_errno(finish, failure, "linking a blob into place");
-		return false;
+	if (u->in_file) {
+		finish->taken_over = removal_has(tx->store, &finish->digest) &&
+		    files_look_blob(&tx->store->files, &finish->digest, u->size) == 0;
+		small = slice_of(NULL, 0);
+		if (!finish->taken_over && !link_file(tx, finish))
+			return false;
 	}
-	finish->linked = true;
-	return content_add(tx, &finish->job, &finish->digest, slice_of(NULL, 0), id);
+	return content_add(tx, &finish->job, &finish->digest, small, id);
 }
 
 static bool add_blob(
@@ -90,6 +102,34 @@ static bool add_blob(
 	bind_int(q, 2, *id);
 	bind_int(q, 3, (int64_t)finish->upload->size);
 	bind_int(q, 4, !finish->linked || tx->store->ephemeral);
+	return tx_exec(tx, &finish->job, q);
+}
+
+/*
+ * A row may be wrong: its file was deleted by hand, or is cut off. The upload's bytes were just verified: they take its place,
+ * under the same row, so that the images that hold it are whole again. The row says synced, and may go on
+ * saying so after a power cut: so the bytes are on disk before they get the name. That holds up the writer, once.
+ */
+static bool heal_file(struct store_tx *tx, struct upload_finish *finish)
+{
+	struct files *files = &tx->store->files;
+	int look = files_look_blob(files, &finish->digest, finish->upload->size);
+	if (look == ENOENT && !tx->store->ephemeral)
+		look = files_flush_upload(files, finish->upload->id);
+	else if (look == ENOENT)
+		look = 0;
+	else if (look == 0)
+		return true;
+	if (look) {
+		fail_errno(finish, look, "looking at a blob's file");
+		return false;
+	}
+	if (!link_file(tx, finish))
+		return false;
+	if (tx->store->ephemeral)
+		return true;
+	sqlite3_stmt *q = db_query(tx->db, Q_BLOB_UNSYNC);
+	bind_digest(q, 1, &finish->digest);
 	return tx_exec(tx, &finish->job, q);
 }
 
@@ -107,7 +147,7 @@ static bool find_or_add_blob(
 		return add_blob(tx, finish, small, id);
 	if (step != SQLITE_ROW)
 		tx_fail(tx, &finish->job);
-	return step == SQLITE_ROW;
+	return step == SQLITE_ROW && (!finish->upload->in_file || heal_file(tx, finish));
 }
 
 static void unlink_blob(struct store *store, struct upload_finish *finish)
@@ -158,6 +198,8 @@ static void finish_settle(struct store *store, struct store_job *job)
 	struct upload *u = finish->upload;
 	enum error_code code = job->error.code;
 	finish->upload = NULL;
+	if (code == ERR_NONE && (finish->linked || finish->taken_over))
+		removal_cancel(store, &finish->digest); /* of what was there before */
 	if (code == ERR_NONE && finish->linked && !store->ephemeral)
 		blob_flush_submit(store, &finish->digest);
 	if (code != ERR_NONE && finish->linked)
@@ -176,6 +218,7 @@ void upload_finish_submit(struct store *store, struct upload_finish *finish)
 	finish->job.settle = finish_settle;
 	finish->job.flush = STORE_FLUSH_LATER;
 	finish->linked = false;
+	finish->taken_over = false;
 	finish->was_there = false;
 	store_submit(store, &finish->job);
 }

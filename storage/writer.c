@@ -84,6 +84,10 @@ static bool run_job(struct store_tx *tx, struct store_job *job)
 {
 	if (job->error.code != ERR_NONE)
 		return true; /* its work failed: nothing to run */
+	if (!job->frees && !reserve_whole(tx->store)) {
+		job_fail(job, ERR_STORAGE_FULL, "the disk is full: the reserve is for deleting");
+		return true;
+	}
 	tx->keep = false;
 	tx->waits_for = NULL;
 	if (!db_run(tx->db, Q_SAVEPOINT)) {
@@ -111,6 +115,7 @@ static bool run_job(struct store_tx *tx, struct store_job *job)
 static void fail_all(struct store_tx *tx, struct job_list *jobs)
 {
 	enum error_code code = db_failure(tx->db);
+	atomic_store(&tx->store->full, code == ERR_STORAGE_FULL);
 	const char *cause = db_cause(tx->db);
 	for (struct store_job *job = jobs->first; job; job = job->next) {
 		if (job->error.code < ERR_STORAGE_FULL)
@@ -151,22 +156,65 @@ static bool mend_log(struct writer *w)
 	return true;
 }
 
+static bool some_free(const struct job_list *jobs)
+{
+	const struct store_job *job = jobs->first;
+	for (size_t n = 0; job && n < BATCH_JOBS_MAX; n++, job = job->next) {
+		if (job->frees)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The transaction has failed for want of room: what is held in reserve is given up for the jobs that make some, which are
+ * taken out of those that ran, to run again. False when there is no reserve (any more), or no such job.
+ */
+static bool run_again(struct writer *w, struct job_list *ran, struct job_list *again)
+{
+	struct job_list others = {NULL, NULL};
+	if (db_failure(&w->db) != ERR_STORAGE_FULL || !some_free(ran))
+		return false;
+	atomic_store(&w->store->full, true);
+	if (!reserve_lend(w->store))
+		return false;
+	for (struct store_job *job; (job = job_list_take(ran));) {
+		bool runs = job->frees && (!job->work || job->error.code == ERR_NONE);
+		if (runs)
+			job->error = (struct error){.code = ERR_NONE};
+		job_list_put(runs ? again : &others, job);
+	}
+	*ran = others;
+	return true;
+}
+
+/* Runs as many of the jobs as fit, and commits. False when that has failed, and nothing of it was done. */
+static bool try(struct writer *w, struct store_tx *tx, struct job_list *jobs, struct job_list *ran)
+{
+	if (some_free(jobs))
+		reserve_lend(w->store);
+	if (!mend_log(w) || !db_run(&w->db, Q_BEGIN_WRITE)) {
+		job_list_prepend(ran, jobs);
+		return false;
+	}
+	return run_jobs(w, tx, jobs, ran) && db_run(&w->db, Q_COMMIT);
+}
+
 /* One transaction over as many of the jobs as fit; ran gets those that are over. */
 static void transact(struct writer *w, struct job_list *jobs, struct job_list *ran)
 {
 	struct store_tx tx = {.store = w->store, .db = &w->db};
-	if (!mend_log(w) || !db_run(&w->db, Q_BEGIN_WRITE)) {
-		job_list_prepend(ran, jobs);
-		fail_all(&tx, ran);
-		return;
-	}
-	if (run_jobs(w, &tx, jobs, ran) && db_run(&w->db, Q_COMMIT)) {
+	struct job_list again = {NULL, NULL};
+	if (try(w, &tx, jobs, ran)) {
 		atomic_store(&w->store->broken, false);
+		atomic_store(&w->store->full, false);
 		return;
 	}
+	run_again(w, ran, &again);
 	fail_all(&tx, ran);
 	if (!sqlite3_get_autocommit(w->db.handle))
 		db_run(&w->db, Q_ROLLBACK);
+	job_list_prepend(jobs, &again); /* the next transaction's */
 }
 
 /* Settles what ran, and passes it on: to the flusher what must be on disk first, else to its owner.

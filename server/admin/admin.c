@@ -252,6 +252,9 @@ static enum http_step metrics(struct http_request *req)
 	metric(&out, "drydock_lifecycle_runs_begun_total", "counter",
 	    "Runs of all lifecycle policies that the schedule has begun.",
 	    scheduled.lifecycle_runs);
+	metric(&out, "drydock_checkpoints_failed_total", "counter",
+	    "Times that the database could not take in its log.",
+	    store_checkpoints_failed(c->app->store));
 	http_reply(req, 200);
 	http_reply_header(req, "Content-Type", slice_str("text/plain; version=0.0.4"));
 	http_reply_body(req, buf_slice(&out));

@@ -5,6 +5,8 @@
  */
 #include "server/http/conn.h"
 
+#include "protocol/errors.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -344,7 +346,7 @@ static bool read_body(struct conn *c)
 	if (piece.len > 0 && handler->body)
 		step = handler->body(&c->req, piece);
 	else if (piece.len > 0 && !receive_collect(c, piece))
-		return conn_refuse(c, errno == ENOSPC || errno == EDQUOT ? 507 : 500,
+		return conn_refuse(c, error_of_errno(errno) == ERR_STORAGE_FULL ? 507 : 500,
 		    "the request body could not be kept");
 	return take_step(c, CONN_READ_BODY, step);
 }

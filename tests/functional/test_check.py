@@ -239,6 +239,31 @@ def test_a_broken_config(folder, change):
     assert folder.check()["findings"] == []
 
 
+def loop(path):
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+def folder_instead(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("hide", [loop, folder_instead])
+def test_what_cannot_be_read_is_not_repaired(folder, hide):
+    """Its bytes may be whole: nothing of it is dropped, and no image is called incomplete."""
+    layer = folder.image.layers[0]
+    path = folder.file_of(layer.digest)
+    hide(path)
+    for options in ((), ("--repair",)):
+        found = folder.check(*options, code=1)
+        assert kinds(found) == ["blob-unreadable"] and found["left"] == 1, found["findings"]
+        assert path.is_symlink() or path.is_dir()
+    path.unlink() if path.is_symlink() else path.rmdir()
+    path.write_bytes(layer.data)
+    assert folder.check()["findings"] == []
+
+
 def test_a_broken_layer_of_nobody(folder):
     flip(folder.file_of(folder.stray.digest))
     assert kinds(folder.check(code=1)) == ["blob-corrupt"]

@@ -3,9 +3,11 @@
 The data folder is a small tmpfs in a mount namespace of the server's own: it is gone with the process.
 """
 
+import json
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from support.aws import refused
 from support.images import digest_of, docker_image, oci_image
 from support.refusals import refusal
 from support.server import Server
+from support.waiting import wait_until
 
 DISK_BYTES = 16 << 20
 TEXT = (
@@ -24,9 +27,14 @@ OWN_MOUNTS = ["unshare", "--mount"] + ([] if os.geteuid() == 0 else ["--map-root
 
 
 class OnSmallDisk(Server):
+    disk_bytes = DISK_BYTES
+
     def command(self):
-        mount = f'mount -t tmpfs -o size={DISK_BYTES} drydock "$0" && exec "$@"'
+        mount = f'mount -t tmpfs -o size={self.disk_bytes} drydock "$0" && exec "$@"'
         return [*OWN_MOUNTS, "sh", "-c", mount, str(self.data), *super().command()]
+
+    def let_go(self):
+        """What is left once it has ended."""
 
     @property
     def disk(self):
@@ -46,12 +54,11 @@ class OnSmallDisk(Server):
         (self.disk / "ballast").unlink(missing_ok=True)
 
 
-@pytest.fixture
-def server(tmp_path):
+def small_disk(kind, tmp_path):
     if subprocess.run([*OWN_MOUNTS, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this user may not make a mount namespace: run the tests as root")
     (tmp_path / "data").mkdir()
-    server = OnSmallDisk("--quirk", "chunk-minimum=off", folder=tmp_path, data=tmp_path / "data")
+    server = kind("--quirk", "chunk-minimum=off", folder=tmp_path, data=tmp_path / "data")
     server.start()
     server.ecr().create_repository(repositoryName="app")
     try:
@@ -61,6 +68,12 @@ def server(tmp_path):
         server.stop()
     finally:
         server.kill()
+        server.let_go()
+
+
+@pytest.fixture
+def server(tmp_path):
+    yield from small_disk(OnSmallDisk, tmp_path)
 
 
 @pytest.fixture
@@ -209,3 +222,136 @@ def test_deletion_on_a_full_disk(server, registry):
     assert ecr.describe_repositories()["repositories"] == []
     ecr.create_repository(repositoryName="app")
     all_is_well(server, registry)
+
+
+class OnLastingDisk(OnSmallDisk):
+    """Large enough for a reserve, and there for as long as a process of its own is: over restarts."""
+    disk_bytes = 48 << 20
+    holder = None
+
+    def start(self):
+        if self.holder is None:
+            mount = f'mount -t tmpfs -o size={self.disk_bytes} drydock "$0" && echo there && exec sleep 1000'
+            self.holder = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *OWN_MOUNTS, "sh", "-c", mount, str(self.data)],
+                stdout=subprocess.PIPE, text=True)
+            assert self.holder.stdout.readline() == "there\n"
+        return super().start()
+
+    def command(self):
+        user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        return ["nsenter", "-t", str(self.holder.pid), "--mount", *user, *Server.command(self)]
+
+    @property
+    def disk(self):
+        return Path(f"/proc/{self.holder.pid}/root{self.data}")
+
+    def let_go(self):
+        if self.holder:
+            self.holder.kill()
+            self.holder.wait()
+            self.holder.stdout.close()
+
+
+@pytest.fixture
+def roomy(tmp_path):
+    yield from small_disk(OnLastingDisk, tmp_path)
+
+
+def reserve_of(server):
+    path = server.disk / "reserve"
+    return path.stat().st_blocks * 512 if path.exists() else 0
+
+
+def fill_by_pushes(server, registry, repository="app"):
+    """Images until nothing goes in any more, then ballast; the images."""
+    images = []
+    for number in range(1000):
+        image = oci_image(layers=1, size=1_500_000 if number % 2 else 20_000)
+        responses = [registry.push_blob(repository, blob.data, form="post") for blob in image.blobs]
+        responses.append(registry.put_manifest(repository, f"t{number}", image.manifest, image.media_type))
+        if 507 in {response.status_code for response in responses}:
+            break
+        images.append(image)
+    else:
+        pytest.fail("the disk was never full")
+    server.fill()
+    for size in (60_000, 5000, 10):  # what the database has in hand is used up, too
+        refused_in_a_row = 0
+        for _ in range(2000):
+            full = registry.push_blob(repository, os.urandom(size), form="post").status_code == 507
+            refused_in_a_row = refused_in_a_row + 1 if full else 0
+            if refused_in_a_row == 10:
+                break
+        server.fill()
+    return images
+
+
+def wait_for_reserve(server):
+    wait_until(lambda: reserve_of(server) >= 8 << 20, 20)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_deleting_on_a_full_disk(roomy, restart):
+    """Each way to make room works, also after a restart; what it made is there for pushes, and the reserve is taken again."""
+    registry, ecr = roomy.registry(), roomy.ecr()
+    wait_for_reserve(roomy)
+    ecr.create_repository(repositoryName="doomed")
+    ecr.create_repository(repositoryName="aged")
+    for name in ("doomed", "aged"):
+        registry.push_image(name, oci_image(layers=2, size=200_000), "v1")
+    ecr.put_lifecycle_policy(repositoryName="aged", lifecyclePolicyText=json.dumps({"rules": [{
+        "rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1},
+        "action": {"type": "expire"}}]}))
+    registry.push_image("aged", oci_image(layers=1, size=200_000), "v2")
+    images = fill_by_pushes(roomy, registry)
+    assert len(images) > 10
+    assert refusal(registry.push_blob("app", os.urandom(100_000), form="post")) == FULL
+    if restart:
+        roomy.restart(kill=True)
+
+    answer = ecr.batch_delete_image(
+        repositoryName="app", imageIds=[{"imageDigest": image.digest} for image in images[:8]])
+    assert len(answer["imageIds"]) == 8 and not answer["failures"]
+    for image in images[8:10]:
+        assert registry.request("DELETE", f"/v2/app/manifests/{image.digest}").status_code == 202
+    ecr.delete_repository(repositoryName="doomed", force=True)
+    roomy.admin("POST", "lifecycle/run", {"repositoryName": "aged"})
+    assert len(ecr.list_images(repositoryName="aged")["imageIds"]) == 1
+    freed = roomy.admin("POST", "gc", {"grace_seconds": 0})
+    assert freed["freed_blobs"] >= 15 and freed["freed_bytes"] > 4 * 1_500_000
+
+    wait_for_reserve(roomy)
+    registry.push_image("app", oci_image(layers=1, size=200_000), "again")
+    for image in images[10:]:
+        assert registry.pull_image("app", image.digest) == image.manifest
+    registry.close()
+
+
+def test_others_are_refused_while_the_reserve_is_given_up(roomy):
+    """Deleting on and on beside pushes that take any room there is."""
+    registry, ecr = roomy.registry(), roomy.ecr()
+    wait_for_reserve(roomy)
+    images = fill_by_pushes(roomy, registry)
+    stop, statuses = threading.Event(), set()
+
+    def push():
+        mine = roomy.registry()
+        while not stop.is_set():
+            statuses.add(mine.push_blob("app", os.urandom(50_000), form="post").status_code)
+            statuses.add(mine.push_blob("app", os.urandom(500_000), form="post").status_code)
+        mine.close()
+
+    threads = [threading.Thread(target=push) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for image in images:
+            answer = ecr.batch_delete_image(repositoryName="app", imageIds=[{"imageDigest": image.digest}])
+            assert answer["imageIds"], answer
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert statuses <= {201, 404, 507} and 507 in statuses
+    registry.close()

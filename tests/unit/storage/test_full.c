@@ -4,18 +4,31 @@
 
 #include "storage/core.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { DISK_BYTES = 12 * 1024 * 1024 };
+
+static atomic_int told;
+
+static void tell_checkpoint(const char *cause)
+{
+	assert_non_null(cause);
+	atomic_fetch_add(&told, 1);
+}
 
 static bool small_disk(struct fixture *f)
 {
 	const char *options = arena_printf(&f->arena, "size=%d", DISK_BYTES);
 	fixture_close(f);
 	bool mounted = mount("tmpfs", f->folder, "tmpfs", 0, options) == 0;
+	f->options.checkpoint_failed = tell_checkpoint;
+	atomic_store(&told, 0);
 	fixture_open(f);
 	if (mounted)
 		create_repository(f, "team/app", TAGS_MUTABLE, NULL);
@@ -86,6 +99,9 @@ static void small_things_fill_the_disk(void **state)
 	}
 	assert_int_equal(code, ERR_STORAGE_FULL);
 	assert_true(store_broken(f->store));
+	/* before, the database could not take in the log any more: said once, however often it was tried */
+	assert_true(store_checkpoints_failed(f->store) > 0);
+	assert_int_equal(atomic_load(&told), 1);
 	assert_false(blob_exists(f, &last));
 	assert_true(blob_exists(f, &first));
 	/* reading goes on, and with space again so does writing */
@@ -98,11 +114,30 @@ static void small_things_fill_the_disk(void **state)
 	leave_disk(f);
 }
 
+/* A limit of the process, or a quota, is as full as a disk. */
+static void a_limit_is_met(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before, low;
+	struct stat st;
+	assert_int_equal(stat(fixture_path(f, "drydock.db-wal"), &st), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	low = before;
+	low.rlim_cur = (rlim_t)st.st_size;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	enum error_code code = create_repository(f, "other", TAGS_MUTABLE, NULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(code, ERR_STORAGE_FULL);
+	assert_int_equal(create_repository(f, "other", TAGS_MUTABLE, NULL), ERR_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    store_test(an_upload_fills_the_disk),
 	    store_test(small_things_fill_the_disk),
+	    store_test(a_limit_is_met),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,6 +256,82 @@ static void a_reset_is_finished(void **state)
 	assert_int_equal(rmdir(fixture_path(f, "blobs/sha256")), 0);
 }
 
+/* After a reset that could not be finished something was pushed: the next start does not take it with the rest. */
+static void a_reset_is_not_finished_over_what_came_since(void **state)
+{
+	struct fixture *f = *state;
+	struct digest digest = push_blob(f, noise(&f->arena, 200000, 1));
+	struct blob blob;
+	fixture_close(f);
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(fixture_path(f, "drydock.db"), &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db, "INSERT INTO meta VALUES('files_to_clear', '1')", NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	fixture_open(f);
+	assert_int_equal(blob_open(f->reader, &f->key, &digest, &f->arena, &blob), ERR_NONE);
+	close(blob.fd);
+}
+
+/*
+ * After a crash of the machine the start is cut short while it looks at what was not flushed: the next one, under the
+ * same boot, must look again. Here the database does not let it drop a torn blob.
+ */
+static void a_recovery_that_is_cut_short(void **state)
+{
+	struct fixture *f = *state;
+	struct digest digest = push_blob(f, noise(&f->arena, 200000, 1));
+	char name[FILE_NAME_MAX];
+	another_boot(f,
+	    "UPDATE blob SET synced = 0;"
+	    "CREATE TRIGGER cut_short BEFORE DELETE ON repository_blob BEGIN "
+	    "SELECT raise(FAIL, 'the disk fails'); END;");
+	files_blob_name(&digest, name);
+	FILE *file = fopen(fixture_path(f, name), "r+");
+	assert_int_equal(fputc('x', file), 'x');
+	fclose(file);
+	struct err err = {""};
+	assert_null(store_open(&f->options, &err));
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(fixture_path(f, "drydock.db"), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DROP TRIGGER cut_short", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	fixture_open(f);
+	assert_false(blob_exists(f, &digest));
+}
+
+static atomic_int folders_flushed;
+
+static int counting_folder_flush(int fd, const char *name)
+{
+	(void)name;
+	atomic_fetch_add(&folders_flushed, 1);
+	return fsync(fd);
+}
+
+/* A blob's file, its two folders, and, once after they were made, blobs/ and the root. */
+static void new_folders_are_flushed(void **state)
+{
+	struct fixture *f = *state;
+	struct store_reset reset;
+	static const int flushed[] = {4, 6};
+	f->store->files.flush_folder = counting_folder_flush;
+	for (int round = 0; round < 2; round++) {
+		atomic_store(&folders_flushed, 0);
+		for (int i = 0; i < 2; i++) {
+			struct sample *s =
+			    image_sample(f, arena_printf(&f->arena, "%d-%d", round, i), NULL);
+			s->manifest.layers[0].digest =
+			    push_blob(f, noise(&f->arena, 200000, (unsigned)(2 * round + i)));
+			put_ok(f, s); /* after its layer's flush */
+			assert_int_equal(atomic_load(&folders_flushed), flushed[i]);
+		}
+		assert_int_equal(RUN(f, &reset, store_reset_submit), ERR_NONE);
+		assert_int_equal(create_repository(f, "team/app", TAGS_MUTABLE, NULL), ERR_NONE);
+	}
+}
+
 /* A torn head in the spool is a free slot, and no danger. */
 static void torn_heads(void **state)
 {
@@ -291,6 +367,9 @@ int main(void)
 	    store_test(unflushed_blobs_are_flushed),
 	    store_test(orphans_are_removed),
 	    store_test(a_reset_is_finished),
+	    store_test(a_reset_is_not_finished_over_what_came_since),
+	    store_test(a_recovery_that_is_cut_short),
+	    store_test(new_folders_are_flushed),
 	    store_test(torn_heads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

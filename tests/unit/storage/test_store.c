@@ -4,8 +4,10 @@
 #include "storage/core.h"
 #include "storage/schema.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void one_owner(void **state)
@@ -178,6 +180,46 @@ static void a_reset_that_fails(void **state)
 	close(blob.fd);
 }
 
+/* What ephemeral stores leave that crash, the next one removes; what has an owner, or is no such folder, stays. */
+static void crashed_ephemeral_stores(void **state)
+{
+	struct fixture *f = *state;
+	struct store_options ephemeral = {.ephemeral = true};
+	struct err err = {""};
+	char left[PATH_MAX] = "";
+	int pipes[2];
+	fixture_close(f);
+	assert_int_equal(setenv("TMPDIR", f->folder, 1), 0);
+	assert_int_equal(pipe(pipes), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct store *store = store_open(&ephemeral, &err);
+		const char *path = store ? store_path(store) : "";
+		_exit(write(pipes[1], path, strlen(path) + 1) <= 1);
+	}
+	waitpid(pid, NULL, 0);
+	assert_true(read(pipes[0], left, sizeof(left)) > 1);
+	close(pipes[0]);
+	close(pipes[1]);
+	assert_int_equal(access(left, F_OK), 0);
+	const char *others = fixture_path(f, "drydock-others");
+	const char *lock = fixture_path(f, "drydock-others/lock");
+	assert_int_equal(mkdir(others, 0700), 0);
+	fclose(fopen(lock, "w"));
+
+	struct store *living = store_open(&ephemeral, &err);
+	assert_non_null(living);
+	struct store *next = store_open(&ephemeral, &err);
+	assert_non_null(next);
+	store_close(next); /* waits for the background */
+	assert_int_equal(access(left, F_OK), -1);
+	assert_int_equal(access(lock, F_OK), 0);
+	assert_int_equal(access(store_path(living), F_OK), 0);
+	store_close(living);
+	unsetenv("TMPDIR");
+	fixture_open(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +232,7 @@ int main(void)
 	    store_test(the_clock_moves),
 	    store_test(reset_empties_everything),
 	    store_test(a_reset_that_fails),
+	    store_test(crashed_ephemeral_stores),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

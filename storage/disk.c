@@ -100,21 +100,36 @@ int disk_stat(int folder, const char *name, struct stat *st)
 	return fails("stat") ? -1 : fstatat(folder, name, st, AT_SYMLINK_NOFOLLOW);
 }
 
+/* 0 of a folder. */
+static ino_t file_named(int folder, const char *name)
+{
+	struct stat st;
+
+	return disk_observe && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		!S_ISDIR(st.st_mode)
+	    ? st.st_ino
+	    : 0;
+}
+
 int disk_rename(int folder, const char *from, const char *to)
 {
+	ino_t file = file_named(folder, from);
 	int result = fails("rename") ? -1 : renameat(folder, from, folder, to);
 
 	if (result == 0)
-		tell((struct disk_event){.change = DISK_RENAME, .from = from, .to = to});
+		tell((struct disk_event){
+		    .change = DISK_RENAME, .file = file, .from = from, .to = to});
 	return result;
 }
 
 int disk_link(int folder, const char *from, const char *to)
 {
+	ino_t file = file_named(folder, from);
 	int result = fails("link") ? -1 : linkat(folder, from, folder, to, 0);
 
 	if (result == 0)
-		tell((struct disk_event){.change = DISK_LINK, .from = from, .to = to});
+		tell(
+		    (struct disk_event){.change = DISK_LINK, .file = file, .from = from, .to = to});
 	return result;
 }
 

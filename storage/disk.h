@@ -50,7 +50,7 @@ enum disk_change {
 /* A change that has been made (a flush: that begins). */
 struct disk_event {
 	enum disk_change change;
-	ino_t file;            /* which file or folder it is about; of names: 0 */
+	ino_t file;            /* which file it is about; 0: a folder */
 	const char *from, *to; /* relative to the data folder */
 	const void *bytes;
 	size_t len;

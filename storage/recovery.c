@@ -22,8 +22,10 @@ enum { BOOT_ID_MAX = 64 };
 static bool flush_last_owners(struct store *store)
 {
 	char yes;
-	if (store->ephemeral || meta_get(&store->writer.db, META_OPEN, &yes, sizeof(yes)) == 0)
-		return true;
+	size_t len;
+	if (store->ephemeral ||
+	    meta_get(&store->writer.db, META_OPEN, &yes, sizeof(yes), &len) == ABSENT)
+		return true; /* when it cannot be told, it is done: that is never wrong */
 	int fd = disk_open(store->files.folder, "drydock.db-wal", O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0)
 		return errno == ENOENT;
@@ -93,9 +95,8 @@ static bool same_boot(struct db *db, const char *now, size_t len)
 	if (fault("same-boot"))
 		return false; /* a test has the machine boot anew */
 	size_t then_len;
-	return len > 0 &&
-	    meta_get(db, META_BOOT_ID, then, sizeof(then), &then_len) == FOUND && then_len == len &&
-	    memcmp(now, then, len) == 0;
+	return len > 0 && meta_get(db, META_BOOT_ID, then, sizeof(then), &then_len) == FOUND &&
+	    then_len == len && memcmp(now, then, len) == 0;
 }
 
 static bool is_whole(struct store *store, const struct digest *digest, uint64_t size)

@@ -296,21 +296,19 @@ static void rename_all(struct disk *d, const char *from, const char *to)
 
 static void apply_naming(struct disk *d, const struct naming *n)
 {
-	struct name *from;
-
 	switch (n->change) {
 	case DISK_CREATE:
+	case DISK_MKDIR:
+	case DISK_LINK:
 		name_add(d, n->to, n->file);
 		break;
-	case DISK_MKDIR:
-		name_add(d, n->to, 0);
-		break;
-	case DISK_LINK:
-		if ((from = name_find(d, n->from)))
-			name_add(d, n->to, from->file);
-		break;
 	case DISK_RENAME:
-		rename_all(d, n->from, n->to);
+		if (!n->file) {
+			rename_all(d, n->from, n->to);
+			break;
+		}
+		name_drop(d, n->from);
+		name_add(d, n->to, n->file);
 		break;
 	case DISK_UNLINK:
 		name_drop(d, n->from);
@@ -339,6 +337,14 @@ static void flush_folder(struct disk *d, const char *folder)
 
 /* ---- following the log ---- */
 
+/* A name stands for its file, whatever becomes of the name by which that was found. */
+static size_t file_of_naming(struct disk *d, const struct record *r)
+{
+	if (r->change == DISK_CREATE)
+		return 1 + file_new(d, r->file);
+	return r->file ? 1 + file_index(d, r->file) : 0;
+}
+
 static void take_in(
     struct disk *d, const struct record *r, const char *from, const char *to, const char *bytes)
 {
@@ -363,15 +369,14 @@ static void take_in(
 		char folder[NAME_MAX_LEN];
 
 		snprintf(folder, sizeof(folder), "%.*s", (int)r->to_len, to);
-		flush_folder(d, folder);
+		flush_folder(d, strcmp(folder, ".") == 0 ? "" : folder);
 		break;
 	}
 	default:
 		if (d->naming_count == NAMINGS_MAX)
 			abort();
 		n = &d->namings[d->naming_count++];
-		*n = (struct naming){.change = r->change,
-		    .file = r->change == DISK_CREATE ? 1 + file_new(d, r->file) : 0};
+		*n = (struct naming){.change = r->change, .file = file_of_naming(d, r)};
 		snprintf(n->from, sizeof(n->from), "%.*s", (int)r->from_len, from);
 		snprintf(n->to, sizeof(n->to), "%.*s", (int)r->to_len, to);
 		break;

@@ -155,5 +155,6 @@ static const struct http_handler refusal = {.body_max = UINT64_MAX, .start = ref
 
 const struct http_handler *ecr_sts_route(struct call *c)
 {
+	c->api = API_STS;
 	return identify_api(c, "sts") ? &handler : &refusal;
 }

@@ -290,6 +290,8 @@ static bool start(struct conn *c)
 	req->reply.close = !c->parser.keep_alive;
 	c->body_complete = !c->parser.has_body;
 	req->handler = options_of(c)->route(req);
+	if (!req->handler)
+		return conn_refuse(c, 500, "no handler was found for the request");
 	if (req->content_length > 0 && (uint64_t)req->content_length > req->handler->body_max)
 		return conn_refuse(c, 413, "the request body is too large");
 	c->live = true;

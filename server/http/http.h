@@ -117,9 +117,13 @@ struct http_request {
 	bool secure;  /* came over TLS */
 	bool chunked; /* a body of unknown length follows */
 	struct slice method_name;
-	struct slice target;      /* as sent */
-	struct slice path, query; /* parts of target, still encoded; query absent without '?' */
-	struct slice host;        /* the Host field, or the authority of an absolute target */
+	struct slice target; /* as sent */
+	/*
+	 * The target's parts, still encoded. The path is for signatures and logs: whatever decides by
+	 * it decodes it once, where the request is routed. query: absent without '?'.
+	 */
+	struct slice raw_path, query;
+	struct slice host; /* the Host field; an absolute target's authority is the same */
 	const struct http_field *fields;
 	size_t field_count;
 	int64_t content_length; /* -1: none given */
@@ -250,7 +254,8 @@ struct http_options {
 	void (*loop_stop)(struct http_loop *loop, void *user);
 	/*
 	 * Chooses how a request with a good head is handled. Never NULL: not found and method not
-	 * allowed are handlers, too. May set req->user and already use the arena; must not reply.
+	 * allowed are handlers, too (NULL is answered 500). May set req->user and already use the
+	 * arena; must not reply.
 	 */
 	const struct http_handler *(*route)(struct http_request *req);
 	/*

@@ -441,13 +441,13 @@ static void target_split(struct http_request *req)
 	}
 	mark = memchr(rest.at, '?', rest.len);
 	req->query = (struct slice){NULL, 0};
-	req->path = rest;
+	req->raw_path = rest;
 	if (mark) {
-		req->path.len = (size_t)(mark - rest.at);
-		req->query = slice_skip(rest, req->path.len + 1);
+		req->raw_path.len = (size_t)(mark - rest.at);
+		req->query = slice_skip(rest, req->raw_path.len + 1);
 	}
-	if (req->path.len == 0)
-		req->path = slice_str("/");
+	if (req->raw_path.len == 0)
+		req->raw_path = slice_str("/");
 }
 
 void parse_request(const struct parser *p, const char *head, struct http_request *req)

@@ -37,9 +37,9 @@ static void note_request(struct outcome *o, struct parser *p, const char *head, 
 	arena_init(&arena);
 	parse_request(p, head, &req);
 	check_within(head, len, req.target);
-	assert(req.path.len > 0 && req.target.len > 0);
+	assert(req.raw_path.len > 0 && req.target.len > 0);
 	note(o, req.method_name);
-	note(o, req.path);
+	note(o, req.raw_path);
 	for (size_t i = 0; i < req.field_count; i++) {
 		check_within(head, len, req.fields[i].name);
 		check_within(head, len, req.fields[i].value);

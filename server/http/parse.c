@@ -113,7 +113,11 @@ static int on_head(llhttp_t *ll)
 
 static int on_content(llhttp_t *ll, const char *at, size_t len)
 {
-	((struct parser *)ll->data)->piece = slice_of(at, len);
+	struct parser *p = ll->data;
+
+	p->piece = slice_of(at, len);
+	if ((ll->flags & F_CHUNKED) && ll->content_length == 0)
+		p->chunk_end = 0;
 	return 0;
 }
 
@@ -150,6 +154,7 @@ void parse_init(struct parser *p, uint32_t target_max)
 	p->field_count = 0;
 	p->in_name = p->target_known = false;
 	p->fed = p->head_len = p->chunk_overhead = 0;
+	p->chunk_end = 2;
 	p->has_body = p->keep_alive = p->expect_continue = false;
 	p->status = 0;
 	p->reason = NULL;
@@ -476,6 +481,15 @@ void parse_request(const struct parser *p, const char *head, struct http_request
 
 /* ---- the body ---- */
 
+/* llhttp 6 skips two bytes behind a chunk's data, whatever they are. */
+static bool chunk_end_is_good(struct parser *p, const char *at, const char *end)
+{
+	while (p->chunk_end < 2 && at < end)
+		if (*at++ != "\r\n"[p->chunk_end++])
+			return false;
+	return true;
+}
+
 enum parse_result parse_body(
     struct parser *p, const char *at, size_t len, size_t *used, struct slice *piece)
 {
@@ -483,6 +497,8 @@ enum parse_result parse_body(
 	llhttp_errno_t error;
 
 	p->piece = slice_of(at, 0);
+	if (!chunk_end_is_good(p, at, at + len))
+		return bad(p, 400, "the chunked body is malformed");
 	/* Pauses are between chunks: go on to the next content, or to the end, which needs no byte
 	 * more. */
 	do {
@@ -493,6 +509,8 @@ enum parse_result parse_body(
 	*used = error == HPE_OK ? len : (size_t)(from - at);
 	*piece = p->piece;
 	p->chunk_overhead = piece->len > 0 ? 0 : p->chunk_overhead + *used;
+	if (piece->len > 0 && !chunk_end_is_good(p, piece->at + piece->len, at + len))
+		return bad(p, 400, "the chunked body is malformed");
 	if (p->chunk_overhead > PARSE_CHUNK_OVERHEAD_MAX)
 		return bad(p, 400, "the chunked body has an extension or trailer that is too long");
 	if (error == HPE_OK || error == HPE_PAUSED)

@@ -78,10 +78,12 @@ static enum parse_result feed_head(
 	return result;
 }
 
+/* How much of a body comes before its fault is seen depends on the cut: of such a one nothing is noted. */
 static enum parse_result feed_body(
     struct parser *p, const char *data, size_t size, size_t *at, size_t step, struct outcome *o)
 {
 	enum parse_result result = PARSE_MORE;
+	struct outcome before = *o;
 
 	while (result == PARSE_MORE && *at < size) {
 		size_t len = size - *at < step ? size - *at : step, used = 0;
@@ -99,6 +101,8 @@ static enum parse_result feed_body(
 		}
 		free(bytes);
 	}
+	if (result == PARSE_BAD)
+		*o = before;
 	return result;
 }
 

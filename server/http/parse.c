@@ -237,8 +237,24 @@ static bool target_is_good(struct slice target, uint8_t method)
 	    (target.len > 8 && strncasecmp(target.at, "https://", 8) == 0);
 }
 
-/* What the fields say about framing, collected before it is judged. */
+/* Cuts the scheme and the authority of an absolute target off it; absent for any other target. */
+static struct slice take_authority(struct slice *target)
+{
+	struct slice rest = *target;
+	size_t len = 0;
+
+	if (rest.at[0] == '/' || rest.at[0] == '*')
+		return (struct slice){NULL, 0};
+	rest = slice_skip(rest, rest.at[4] == ':' ? 7 : 8);
+	while (len < rest.len && rest.at[len] != '/' && rest.at[len] != '?')
+		len++;
+	*target = slice_skip(rest, len);
+	return slice_of(rest.at, len);
+}
+
+/* What the fields say about framing and host, collected before it is judged. */
 struct framing {
+	struct slice host;
 	unsigned hosts, lengths, codings;
 	bool length_good, chunked, expect_other;
 	unsigned long long length;
@@ -248,7 +264,10 @@ static void framing_note(struct parser *p, struct framing *f, struct slice name,
 {
 	switch (name.len) {
 	case 4:
-		f->hosts += is_nocase(name, "host");
+		if (!is_nocase(name, "host"))
+			break;
+		f->hosts++;
+		f->host = value;
 		break;
 	case 6:
 		if (!is_nocase(name, "expect"))
@@ -294,6 +313,17 @@ static enum parse_result framing_judge(struct parser *p, const struct framing *f
 	return PARSE_DONE;
 }
 
+/*
+ * One host is meant: signatures cover the Host field, and RFC 9112 section 3.2.2 lets an absolute target's authority
+ * count instead.
+ */
+static bool host_is_one(struct slice target, struct slice host)
+{
+	struct slice authority = take_authority(&target);
+
+	return !authority.at || (authority.len > 0 && slice_eq_nocase(authority, host));
+}
+
 static enum parse_result head_judge(struct parser *p, const char *head)
 {
 	struct framing framing = {0};
@@ -315,6 +345,8 @@ static enum parse_result head_judge(struct parser *p, const char *head)
 		framing_note(p, &framing, span_slice(head, p->names[i]),
 		    trimmed(span_slice(head, p->values[i])));
 	}
+	if (framing.hosts <= 1 && !host_is_one(span_slice(head, p->target), framing.host))
+		return bad(p, 400, "the request target's authority is not the Host header field's");
 	p->keep_alive = llhttp_should_keep_alive(&p->ll);
 	return framing_judge(p, &framing);
 }
@@ -429,21 +461,12 @@ struct slice http_header_list(const struct http_request *req, const char *name)
 	return buf_slice(&joined);
 }
 
-/* Splits the target; an absolute one's authority counts more than Host (RFC 9112 section 3.2.2). */
 static void target_split(struct http_request *req)
 {
 	struct slice rest = req->target;
 	const char *mark;
 
-	if (rest.at[0] != '/' && rest.at[0] != '*') {
-		size_t host = 0;
-
-		rest = slice_skip(rest, rest.at[4] == ':' ? 7 : 8);
-		while (host < rest.len && rest.at[host] != '/' && rest.at[host] != '?')
-			host++;
-		req->host = slice_of(rest.at, host);
-		rest = slice_skip(rest, host);
-	}
+	take_authority(&rest);
 	mark = memchr(rest.at, '?', rest.len);
 	req->query = (struct slice){NULL, 0};
 	req->raw_path = rest;

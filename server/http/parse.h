@@ -14,7 +14,7 @@
  * Refused, beyond what llhttp refuses however it was built: line folding, bare CR or LF in the
  * head, a blank before the colon, more than one blank in the request line, targets that are
  * neither /path, http://host/path nor (OPTIONS) *, control or non-ASCII bytes in a target, Host
- * missing in 1.1 or given twice, Content-Length with Transfer-Encoding or given twice, any
+ * missing in 1.1, given twice, or not what an absolute target says, Content-Length with Transfer-Encoding or given twice, any
  * transfer coding but one "chunked" (501), anything but CR LF behind a chunk's data, other versions than 1.0 and 1.1 (505), CONNECT (501),
  * an unknown Expect (417).
  */

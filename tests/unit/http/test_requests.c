@@ -51,8 +51,9 @@ static void test_absolute_target(void **state)
 	struct client c = client_open();
 
 	(void)state;
-	client_say(
-	    &c, HEAD("GET", "http://there:80/p?q") "\r\n" HEAD("GET", "http://there") "\r\n");
+	client_say(&c,
+	    "GET http://there:80/p?q HTTP/1.1\r\nHost: there:80\r\n\r\n"
+	    "GET http://there HTTP/1.1\r\nHost: there\r\n\r\n");
 	expect(&c, 200, "GET /p?q there:80");
 	expect(&c, 200, "GET /? there");
 	client_say(&c, HEAD("OPTIONS", "*") "\r\n");

@@ -231,6 +231,8 @@ static enum http_step metrics(struct http_request *req)
 	buf_init(&out, c->arena, 64 * 1024, 2048);
 	metric(
 	    &out, "drydock_connections_total", "counter", "Connections accepted.", n.connections);
+	metric(&out, "drydock_connections_displaced_total", "counter",
+	    "Connections closed for new ones, at the limit.", n.displaced);
 	metric(&out, "drydock_connections_open", "gauge", "Connections open now.", n.open);
 	metric(&out, "drydock_handshakes_failed_total", "counter",
 	    "Connections with which no TLS could be agreed upon.", n.handshakes_failed);

@@ -339,17 +339,29 @@ def test_garbage(server):
     assert server.admin("GET", "health")["status"] == "ok"
 
 
+def begin(connection):
+    """Half of a request, which the server is known to be at: the connection does not give way to another."""
+    connection.request("POST", "/_drydock/clock", [("Content-Length", "15"), ("Expect", "100-continue")])
+    assert connection.read_response(interim=True).status == 100
+
+
+def finish(connection):
+    connection.send(b'{"reset": true}')
+    return connection.read_response().status == 200
+
+
 def test_too_many_connections(make_server):
-    """One more than --max-connections is told so; when another leaves there is room again."""
+    """One more than --max-connections is told so when all are busy; when another leaves there is room again."""
     server = make_server("--auth", "open", "--max-connections", "3")
     held = [server.connect() for _ in range(3)]
     for connection in held:
-        assert still_answers(connection)
+        begin(connection)
     extra = server.connect()
     answer = extra.read_response()
     assert (answer.status, answer.header("connection")) == (503, "close")
     extra.close()
-    assert still_answers(held[0])
+    assert finish(held[0])
+    begin(held[0])
     held[1].close()
     deadline = time.monotonic() + 10
     while True:
@@ -369,19 +381,21 @@ def test_too_many_connections(make_server):
 
 
 def test_more_connections_than_descriptors(make_server):
-    """Those that are there are served; the others wait in the kernel until some leave."""
+    """Those that are at work are served; the others wait in the kernel until some leave, or are idle."""
     server = make_server("--auth", "open")
-    first = server.connect()
-    assert still_answers(first)
+    busy = [server.connect()]
+    begin(busy[0])
     in_use = len(os.listdir(f"/proc/{server.pid}/fd"))
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (in_use + 5, in_use + 5))
+    for _ in range(2):
+        busy.append(server.connect())
+        begin(busy[-1])
     many = [server.connect() for _ in range(20)]
-    assert still_answers(many[0]) and still_answers(first)
-    for connection in many[:10]:
-        connection.close()
-    for connection in many[10:15]:
-        assert still_answers(connection)
-    for connection in [first, *many[10:]]:
+    for connection in busy:
+        assert finish(connection)
+    last = server.connect()
+    assert still_answers(last)
+    for connection in [last, *busy, *many]:
         connection.close()
 
 

@@ -233,3 +233,30 @@ struct slice query_get(struct slice query, const char *key, struct arena *a)
 {
 	return query_next(&query, key, a);
 }
+
+struct slice form_decode(struct slice text, struct arena *a)
+{
+	char *spaced;
+
+	if (text.len == 0 || !memchr(text.at, '+', text.len))
+		return percent_decode(text, a);
+	spaced = arena_strdup(a, text);
+	for (size_t i = 0; i < text.len; i++)
+		if (spaced[i] == '+')
+			spaced[i] = ' ';
+	return percent_decode(slice_of(spaced, text.len), a);
+}
+
+struct slice form_get(struct slice form, const char *key, struct arena *a)
+{
+	while (form.len) {
+		struct slice value = slice_cut(&form, '&');
+		struct slice name = form_decode(slice_cut(&value, '='), a);
+
+		if (!name.at || !slice_is(name, key))
+			continue;
+		value = form_decode(value, a);
+		return value.at ? value : slice_str("");
+	}
+	return absent;
+}

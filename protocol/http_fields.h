@@ -36,4 +36,11 @@ struct slice query_get(struct slice query, const char *key, struct arena *a);
 /* The same for a key that may come several times: *query is cut behind the value that was found. */
 struct slice query_next(struct slice *query, const char *key, struct arena *a);
 
+/*
+ * The same for forms (application/x-www-form-urlencoded) and for queries that are signed or written as forms are: a
+ * plus sign is a blank.
+ */
+struct slice form_decode(struct slice text, struct arena *a);
+struct slice form_get(struct slice form, const char *key, struct arena *a);
+
 #endif

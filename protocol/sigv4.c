@@ -177,15 +177,15 @@ static struct slice header_fault(
 static enum sigv4_form find_in_query(const struct sigv4_request *request, struct arena *a,
     struct sigv4_credential *out, struct slice *why)
 {
-	struct slice named = query_get(request->query, "X-Amz-Algorithm", a);
+	struct slice named = form_get(request->query, "X-Amz-Algorithm", a);
 	struct sigv4_credential c = {0};
 
 	if (!named.at)
 		return SIGV4_ABSENT;
-	c.signed_headers = query_get(request->query, "X-Amz-SignedHeaders", a);
-	c.signature = query_get(request->query, "X-Amz-Signature", a);
+	c.signed_headers = form_get(request->query, "X-Amz-SignedHeaders", a);
+	c.signature = form_get(request->query, "X-Amz-Signature", a);
 	if (slice_eq(named, algorithm) &&
-	    parse_scope(query_get(request->query, "X-Amz-Credential", a), &c) &&
+	    parse_scope(form_get(request->query, "X-Amz-Credential", a), &c) &&
 	    is_header_list(c.signed_headers) && is_signature(c.signature)) {
 		*out = c;
 		return SIGV4_QUERY;
@@ -203,6 +203,13 @@ enum sigv4_form sigv4_find(const struct sigv4_request *request, struct arena *a,
 	struct slice authorization = field(request, "authorization");
 
 	*out = (struct sigv4_credential){0};
+	if (!sigv4_query_clear(request->query, a) &&
+	    (authorization.at || form_get(request->query, "X-Amz-Algorithm", a).at)) {
+		*why =
+		    slice_str("A parameter of the query string is given twice, or has a malformed "
+			      "escape.");
+		return SIGV4_INCOMPLETE;
+	}
 	if (!authorization.at)
 		return find_in_query(request, a, out, why);
 	if (sigv4_parse(authorization, out))
@@ -214,7 +221,7 @@ enum sigv4_form sigv4_find(const struct sigv4_request *request, struct arena *a,
 struct slice sigv4_token(const struct sigv4_request *request, enum sigv4_form form, struct arena *a)
 {
 	if (form == SIGV4_QUERY)
-		return query_get(request->query, "X-Amz-Security-Token", a);
+		return form_get(request->query, "X-Amz-Security-Token", a);
 	return field(request, "x-amz-security-token");
 }
 
@@ -263,7 +270,7 @@ static struct slice find_time(
 	struct slice time = field(request, "x-amz-date"), date = field(request, "date");
 
 	if (form == SIGV4_QUERY)
-		return query_get(request->query, "X-Amz-Date", a);
+		return form_get(request->query, "X-Amz-Date", a);
 	return time.at || !date.at ? time : basic_form(date, a);
 }
 
@@ -276,7 +283,7 @@ static bool read_lifetime(
 
 	*ms = SIGV4_SKEW_MS;
 	if (form == SIGV4_QUERY)
-		text = query_get(request->query, "X-Amz-Expires", a);
+		text = form_get(request->query, "X-Amz-Expires", a);
 	if (!text.at)
 		return true;
 	if (!slice_to_u64(text, &seconds) || seconds < 1 || seconds > EXPIRES_MAX_S)

@@ -35,7 +35,10 @@ enum sigv4_form {
 	SIGV4_HEADER,
 	SIGV4_QUERY, /* a presigned URL */
 };
-/* The Authorization header; without one, the parameters X-Amz-Algorithm, X-Amz-Credential, ... */
+/*
+ * The Authorization header; without one, the parameters X-Amz-Algorithm, X-Amz-Credential, ... INCOMPLETE, too, when
+ * the query is not sigv4_query_clear.
+ */
 enum sigv4_form sigv4_find(const struct sigv4_request *request, struct arena *a,
     struct sigv4_credential *out, struct slice *why);
 

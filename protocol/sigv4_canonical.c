@@ -71,13 +71,16 @@ struct parameter {
 	struct slice name, value; /* encoded */
 };
 
+/* Decoded and encoded again; absent when an escape of it is none. */
 static struct slice recode(struct slice text, struct arena *a)
 {
-	struct slice plain = percent_decode(text, a);
+	struct slice plain = form_decode(text, a);
 	struct buf out;
 
+	if (text.len && !plain.at)
+		return (struct slice){0};
 	buf_init(&out, a, CANONICAL_MAX, text.len + 1);
-	put_encoded(&out, plain.at ? plain : text, false);
+	put_encoded(&out, plain, false);
 	return buf_slice(&out);
 }
 
@@ -89,25 +92,50 @@ static int compare_parameters(const void *left, const void *right)
 	return order ? order : slice_cmp(a->value, b->value);
 }
 
-static void put_query(struct buf *out, struct slice query)
+/* In order of their encoded names; a malformed word is absent. */
+static struct parameter *sorted_query(struct slice query, struct arena *a, size_t *count)
 {
-	struct parameter *list = arena_array(out->arena, query.len / 2 + 2, sizeof(*list));
-	size_t count = 0;
+	struct parameter *list = arena_array(a, query.len / 2 + 2, sizeof(*list));
 
+	*count = 0;
 	while (query.len) {
 		struct slice value = slice_cut(&query, '&');
-		struct slice name = recode(slice_cut(&value, '='), out->arena);
+		struct slice name = slice_cut(&value, '=');
 
-		if (!slice_is(name, "X-Amz-Signature") && (name.len || value.len))
-			list[count++] = (struct parameter){name, recode(value, out->arena)};
+		if (name.len || value.len)
+			list[(*count)++] = (struct parameter){recode(name, a), recode(value, a)};
 	}
-	qsort(list, count, sizeof(*list), compare_parameters);
+	qsort(list, *count, sizeof(*list), compare_parameters);
+	return list;
+}
+
+bool sigv4_query_clear(struct slice query, struct arena *a)
+{
+	size_t count;
+	struct parameter *list = sorted_query(query, a, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].name.at || !list[i].value.at ||
+		    (i && slice_eq(list[i].name, list[i - 1].name)))
+			return false;
+	return true;
+}
+
+static void put_query(struct buf *out, struct slice query)
+{
+	size_t count;
+	struct parameter *list = sorted_query(query, out->arena, &count);
+	bool first = true;
+
 	for (size_t i = 0; i < count; i++) {
-		if (i)
+		if (slice_is(list[i].name, "X-Amz-Signature"))
+			continue;
+		if (!first)
 			buf_putc(out, '&');
 		buf_put_slice(out, list[i].name);
 		buf_putc(out, '=');
 		buf_put_slice(out, list[i].value);
+		first = false;
 	}
 }
 

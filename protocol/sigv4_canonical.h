@@ -34,6 +34,12 @@ enum { SIGV4_HASH_LEN = 64 }; /* hexadecimal digits of a SHA-256, and of a signa
 struct slice sigv4_canonical_request(const struct sigv4_request *request,
     struct slice signed_headers, struct slice body_hash, struct arena *a);
 
+/*
+ * Whether a query says the same to its signature, for which its parameters are sorted, and to who reads one of them
+ * by name: none is given twice, and every escape is one. Both decode by form_decode.
+ */
+bool sigv4_query_clear(struct slice query, struct arena *a);
+
 /* time: "20150830T123600Z"; scope: "20150830/us-east-1/ecr/aws4_request". In the arena. */
 struct slice sigv4_string_to_sign(
     struct slice time, struct slice scope, struct slice canonical_request, struct arena *a);

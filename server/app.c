@@ -1,7 +1,6 @@
 /* Where requests go, and what is written down about them. */
 #include "server/app.h"
 
-#include "protocol/http_fields.h"
 #include "server/admin/admin.h"
 #include "server/admin/doors.h"
 #include "server/browser.h"
@@ -27,46 +26,83 @@ static enum http_step nothing_here(struct http_request *req)
 
 static const struct http_handler nothing_handler = {.body_max = UINT64_MAX, .start = nothing_here};
 
+static enum call_api api_of(struct call *c)
+{
+	if (slice_is(c->path, "/v2") || slice_starts(c->path, slice_str("/v2/")))
+		return API_REGISTRY;
+	if (slice_is(c->path, "/") && (c->req->method == METHOD_POST || ecr_takes_get(c)))
+		return API_ECR; /* or STS's, which ecr_route tells apart */
+	if (slice_starts(c->path, slice_str(ECR_LINK_PATH)))
+		return API_LINK;
+	if (slice_starts(c->path, slice_str("/_drydock/")) || slice_is(c->path, "/metrics"))
+		return API_ADMIN;
+	return API_NONE;
+}
+
 static const struct http_handler *route(struct http_request *req)
 {
 	struct call *c = call_new(req);
-	struct slice path = percent_decode(req->path, req->arena);
 	const struct http_handler *refusal;
 
-	if (!path.at)
-		path =
-		    req->path; /* an escape that is none names nothing, but by its start a door */
-	refusal = browser_refuse(c, path);
+	c->api = api_of(c);
+	refusal = browser_refuse(c);
 	if (refusal)
 		return refusal;
-	if (slice_is(path, "/v2") || slice_starts(path, slice_str("/v2/")))
-		return registry_route(c, path);
-	if (slice_is(path, "/") && (req->method == METHOD_POST || ecr_takes_get(c)))
+	switch (c->api) {
+	case API_REGISTRY:
+		return registry_route(c);
+	case API_ECR:
+	case API_STS:
 		return ecr_route(c);
-	if (slice_starts(path, slice_str("/_drydock/layers/")))
+	case API_ADMIN:
+		return admin_route(c);
+	case API_LINK:
 		return ecr_link_route(c);
-	if (slice_starts(path, slice_str("/_drydock/")) || slice_is(path, "/metrics"))
-		return admin_route(c, path);
+	case API_NONE:
+		break;
+	}
 	return &nothing_handler;
+}
+
+/* Answers with c->error, in the envelope of the API that it came by. */
+static void answer_error(struct call *c)
+{
+	switch (c->api) {
+	case API_REGISTRY:
+		registry_error(c);
+		break;
+	case API_ECR:
+		ecr_error(c);
+		break;
+	case API_STS:
+		sts_error(c);
+		break;
+	case API_ADMIN:
+		admin_error(c);
+		break;
+	case API_LINK:
+	case API_NONE:
+		break;
+	}
 }
 
 /*
  * What the transport refuses by itself. A body that is too large, or for which there is no room on the disk, is
- * answered in the envelope of the API it came by; a head that could not be read belongs to neither.
+ * answered in the envelope of the API it came by; a head that could not be read belongs to none.
  */
 static void refuse(struct http_request *req, int status, const char *reason)
 {
 	struct call *c = call_of(req);
 
-	if ((status != 413 && status != 507) || !c) {
+	if (status == 500)
+		log_say(LOG_LEVEL_ERROR, "request %s: %s", c ? c->request_id : "without a head",
+		    reason);
+	if ((status != 413 && status != 507) || !c || c->api <= API_LINK) {
 		http_reply_text(req, status, reason);
 		return;
 	}
 	call_fail(c, status == 413 ? ERR_BODY_TOO_LARGE : ERR_STORAGE_FULL);
-	if (slice_starts(req->path, slice_str("/v2/")))
-		registry_error(c);
-	else
-		ecr_error(c);
+	answer_error(c);
 }
 
 /* The name by which an answer's error is known to clients, for the log. */
@@ -77,9 +113,14 @@ static const char *error_name(const struct call *c)
 	if (!c || c->error.code == ERR_NONE)
 		return NULL;
 	entry = error_entry(c->error.code);
-	if (!slice_starts(c->req->path, slice_str("/v2")))
+	switch (c->api) {
+	case API_REGISTRY:
+		return entry->registry_code ? entry->registry_code : "UNAUTHORIZED";
+	case API_STS:
+		return error_sts_face(c->error.code).code;
+	default:
 		return entry->exception;
-	return entry->registry_code ? entry->registry_code : "UNAUTHORIZED";
+	}
 }
 
 static void finished(struct http_request *req)
@@ -120,7 +161,7 @@ static void say_busy(struct http_request *req, int64_t cpu_us)
 
 	if (req && req->method != METHOD_NONE) {
 		method = req->method_name;
-		target = req->path;
+		target = req->raw_path;
 	}
 	log_say(LOG_LEVEL_WARN, "busy loop: a turn took %lld ms of CPU time: %.*s %.*s%s%s",
 	    (long long)(cpu_us / 1000), SLICE_ARG(method), SLICE_ARG(target), c ? " " : "",

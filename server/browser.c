@@ -45,39 +45,25 @@ static enum http_step refuse_name(struct http_request *req)
 }
 
 struct area {
-	const char *path;
-	bool below;   /* what lies below it, too */
 	bool by_name; /* it answers to our own names alone */
 	struct http_handler refusal;
 };
 
-/* The first that fits counts. */
 static const struct area areas[] = {
-    {"/_drydock/layers/", true, false, {.body_max = UINT64_MAX, .start = refuse_text}},
-    {"/_drydock/", true, true, {.body_max = UINT64_MAX, .start = refuse_door}},
-    {"/metrics", false, true, {.body_max = UINT64_MAX, .start = refuse_door}},
-    {"/v2", false, false, {.body_max = UINT64_MAX, .start = refuse_registry}},
-    {"/v2/", true, false, {.body_max = UINT64_MAX, .start = refuse_registry}},
-    {"/", false, false, {.body_max = UINT64_MAX, .start = refuse_api}},
-    {"", true, false, {.body_max = UINT64_MAX, .start = refuse_text}},
+    [API_NONE] = {false, {.body_max = UINT64_MAX, .start = refuse_text}},
+    [API_LINK] = {false, {.body_max = UINT64_MAX, .start = refuse_text}},
+    [API_REGISTRY] = {false, {.body_max = UINT64_MAX, .start = refuse_registry}},
+    [API_ECR] = {false, {.body_max = UINT64_MAX, .start = refuse_api}},
+    [API_STS] = {false, {.body_max = UINT64_MAX, .start = refuse_api}},
+    [API_ADMIN] = {true, {.body_max = UINT64_MAX, .start = refuse_door}},
 };
 
 static const struct http_handler misnamed_refusal = {.body_max = UINT64_MAX, .start = refuse_name};
 
-static const struct area *find_area(struct slice path)
-{
-	const struct area *area = areas;
-
-	while (!slice_is(path, area->path) &&
-	    (!area->below || !slice_starts(path, slice_str(area->path))))
-		area++;
-	return area;
-}
-
-const struct http_handler *browser_refuse(struct call *c, struct slice path)
+const struct http_handler *browser_refuse(struct call *c)
 {
 	const struct http_request *req = c->req;
-	const struct area *area = find_area(path);
+	const struct area *area = &areas[c->api];
 	struct browser_request request = {
 	    .secure = req->secure,
 	    .reads = req->method == METHOD_GET || req->method == METHOD_HEAD,

@@ -8,7 +8,7 @@
 
 #include "server/call.h"
 
-/* NULL when the request may go on; else the handler that refuses it. path is decoded. */
-const struct http_handler *browser_refuse(struct call *c, struct slice path);
+/* NULL when the request may go on; else the handler that refuses it. Goes by c->api. */
+const struct http_handler *browser_refuse(struct call *c);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "protocol/authorize.h"
 #include "protocol/ecr_host.h"
+#include "protocol/http_fields.h"
 #include "protocol/names.h"
 
 struct call *call_of(struct http_request *req)
@@ -39,6 +40,9 @@ struct call *call_new(struct http_request *req)
 	c->req = req;
 	c->reader = loop->reader;
 	c->arena = req->arena;
+	c->path = percent_decode(req->raw_path, req->arena);
+	if (!c->path.at)
+		c->path = req->raw_path; /* names nothing, but by its start an API */
 	make_request_id(loop, c->request_id);
 	req->user = c;
 	return c;

@@ -31,11 +31,19 @@ struct principal; /* protocol/authorize.h */
 struct signature; /* signature.c's */
 typedef enum http_step call_step(struct call *c);
 
+/*
+ * What a request is for, decided once, where it is routed: refusals, errors and the log go by it, never by the
+ * path's text. API_NONE (nothing is there) and API_LINK (to a layer) answer in plain text.
+ */
+enum call_api { API_NONE, API_LINK, API_REGISTRY, API_ECR, API_STS, API_ADMIN };
+
 struct call {
 	struct app *app;
 	struct http_request *req;
 	struct store_reader *reader;
 	struct arena *arena;
+	enum call_api api;
+	struct slice path; /* decoded; as it was sent when one of its escapes is none */
 
 	/* whose registry is meant, and who asks */
 	struct slice account, region;

@@ -110,8 +110,7 @@ bool identify_sts(struct call *c)
 
 	if (http_header_get(c->req, "x-amz-target").at)
 		return false;
-	if (sts_host_parse(c->req->host, &region) ||
-	    query_get(c->req->query, "Action", c->arena).at)
+	if (sts_host_parse(c->req->host, &region) || form_get(c->req->query, "Action", c->arena).at)
 		return true;
 	if (sigv4_find(&request, c->arena, &credential, &why) >= SIGV4_HEADER)
 		return slice_is(credential.service, "sts");

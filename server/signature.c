@@ -20,7 +20,7 @@ struct sigv4_request signature_request(struct call *c)
 		fields[i] = (struct sigv4_field){c->req->fields[i].name, c->req->fields[i].value};
 	return (struct sigv4_request){
 	    .method = c->req->method_name,
-	    .path = c->req->path,
+	    .path = c->req->raw_path,
 	    .query = c->req->query,
 	    .fields = fields,
 	    .field_count = c->req->field_count,

@@ -38,7 +38,7 @@ enum http_step admin_say(struct call *c, int status, const char *message)
 }
 
 /* A job's failure in words. */
-enum http_step admin_say_error(struct call *c)
+enum http_step admin_error(struct call *c)
 {
 	const char *message = arena_strdup(c->arena, error_message(&c->error, c->arena));
 
@@ -68,7 +68,7 @@ static const struct http_handler health_handler = {.body_max = ADMIN_BODY_MAX, .
 static enum http_step reset_done(struct call *c)
 {
 	if (c->error.code != ERR_NONE)
-		return admin_say_error(c);
+		return admin_error(c);
 	return admin_say(c, 200, "everything was removed");
 }
 
@@ -99,7 +99,7 @@ static enum http_step tell_time(struct call *c)
 	struct buf body;
 
 	if (c->error.code != ERR_NONE)
-		return admin_say_error(c);
+		return admin_error(c);
 	admin_begin(c, &body, &w);
 	json_put_str(&w, "now", timestamp_format(clock_now_ms(clock), now));
 	json_put_time(&w, "offset_seconds", clock_offset_ms(clock));
@@ -171,7 +171,7 @@ static enum http_step collected(struct call *c)
 	struct buf body;
 
 	if (c->error.code != ERR_NONE)
-		return admin_say_error(c);
+		return admin_error(c);
 	admin_begin(c, &body, &w);
 	gc_report_write(&w, &job->result);
 	json_object_end(&w);
@@ -231,6 +231,8 @@ static enum http_step metrics(struct http_request *req)
 	buf_init(&out, c->arena, 64 * 1024, 2048);
 	metric(
 	    &out, "drydock_connections_total", "counter", "Connections accepted.", n.connections);
+	metric(&out, "drydock_connections_displaced_total", "counter",
+	    "Connections closed for new ones, at the limit.", n.displaced);
 	metric(&out, "drydock_connections_open", "gauge", "Connections open now.", n.open);
 	metric(&out, "drydock_handshakes_failed_total", "counter",
 	    "Connections with which no TLS could be agreed upon.", n.handshakes_failed);
@@ -296,18 +298,18 @@ static const struct http_handler unknown_handler = {.body_max = UINT64_MAX, .sta
 static const struct http_handler wrong_method_handler = {
     .body_max = UINT64_MAX, .start = wrong_method};
 
-const struct http_handler *admin_route(struct call *c, struct slice path)
+const struct http_handler *admin_route(struct call *c)
 {
 	enum http_method method = c->req->method == METHOD_HEAD ? METHOD_GET : c->req->method;
 	const struct http_handler *fallback = &unknown_handler, *refusal = NULL;
 
 	/* Health says nothing that matters, and containers' checks of it know no token. */
-	if (!slice_is(path, "/_drydock/health"))
+	if (!slice_is(c->path, "/_drydock/health"))
 		refusal = doors_refuse(c);
 	if (refusal)
 		return refusal;
 	for (size_t i = 0; i < sizeof(doors) / sizeof(doors[0]); i++) {
-		if (!slice_is(path, doors[i].path))
+		if (!slice_is(c->path, doors[i].path))
 			continue;
 		c->operation = doors[i].operation;
 		if (doors[i].method == method)

@@ -8,7 +8,9 @@
 #include "server/call.h"
 
 /* The handler for a path under /_drydock/ or /metrics. */
-const struct http_handler *admin_route(struct call *c, struct slice path);
+const struct http_handler *admin_route(struct call *c);
+/* Answers with c->error as {"message": ...}. */
+enum http_step admin_error(struct call *c);
 
 /* Answers {"message": ...}, as all of the doors do. */
 enum http_step admin_say(struct call *c, int status, const char *message);

@@ -12,8 +12,6 @@ enum { ADMIN_BODY_MAX = 4096, ADMIN_ANSWER_MAX = 16 * 1024 * 1024 };
 /* Opens the answer's object; the caller writes members, ends it, and sends it. */
 void admin_begin(struct call *c, struct buf *body, struct json_writer *w);
 enum http_step admin_send(struct call *c, int status, struct buf *body);
-/* The same of c->error. */
-enum http_step admin_say_error(struct call *c);
 
 /* lifecycle.c */
 extern const struct http_handler lifecycle_run_handler;

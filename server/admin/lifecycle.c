@@ -119,7 +119,7 @@ static enum http_step ran(struct call *c)
 
 	answer->run = c->job_data;
 	if (c->error.code != ERR_NONE)
-		return admin_say_error(c);
+		return admin_error(c);
 	return call_work(c, answer, report_bytes(answer->run), compose, composed);
 }
 

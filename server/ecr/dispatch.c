@@ -342,5 +342,5 @@ const struct http_handler *ecr_route(struct call *c)
 
 bool ecr_takes_get(struct call *c)
 {
-	return c->req->method == METHOD_GET && query_get(c->req->query, "Action", c->arena).at;
+	return c->req->method == METHOD_GET && form_get(c->req->query, "Action", c->arena).at;
 }

@@ -12,7 +12,6 @@
 
 #include <unistd.h>
 
-#define LINK_PATH "/_drydock/layers/"
 #define LINK_LIFETIME_MS (3600 * 1000LL) /* X-Amz-Expires=3600 */
 
 /* Lists' tokens are sealed for "OPERATION ID ...", so that none of them is a link. */
@@ -27,7 +26,8 @@ static struct slice make_link(struct call *c, struct slice digest)
 		SLICE_ARG(c->region), SLICE_ARG(digest), SLICE_ARG(c->repository.name));
 
 	token = page_token_seal(link_context, says, call_seal_key(c), c->arena);
-	return arena_slicef(c->arena, "%.*s" LINK_PATH "%.*s", SLICE_ARG(url), SLICE_ARG(token));
+	return arena_slicef(
+	    c->arena, "%.*s" ECR_LINK_PATH "%.*s", SLICE_ARG(url), SLICE_ARG(token));
 }
 
 /* ERR_NONE for a layer that may be downloaded: one that is there and in use. */
@@ -123,12 +123,12 @@ static enum http_step send_layer(struct call *c, const struct blob *blob)
 static enum http_step follow_link(struct http_request *req)
 {
 	struct call *c = call_of(req);
-	struct slice path = slice_skip(req->path, sizeof(LINK_PATH) - 1);
+	struct slice token = slice_skip(c->path, sizeof(ECR_LINK_PATH) - 1);
 	struct digest digest;
 	int64_t until_ms;
 	struct blob blob;
 
-	if (!read_link(c, path, &until_ms, &digest))
+	if (!read_link(c, token, &until_ms, &digest))
 		return http_reply_text(req, 403, "This is not a link of GetDownloadUrlForLayer.");
 	if (call_now_ms(c) >= until_ms)
 		return http_reply_text(
@@ -157,8 +157,6 @@ const struct http_handler *ecr_link_route(struct call *c)
 {
 	bool read = c->req->method == METHOD_GET || c->req->method == METHOD_HEAD;
 
-	if (!slice_starts(c->req->path, slice_str(LINK_PATH)))
-		return NULL;
 	c->operation = "DownloadLayer";
 	return read ? &link_handler : &wrong_method_handler;
 }

@@ -14,22 +14,11 @@ enum { BODY_MAX = 64 * 1024, ANSWER_MAX = 64 * 1024 };
 
 /* ---- asking ---- */
 
-/* A form's blanks are plus signs. */
-static struct slice as_query(struct call *c, struct slice form)
-{
-	char *text = arena_strdup(c->arena, form);
-
-	for (size_t i = 0; i < form.len; i++)
-		if (text[i] == '+')
-			text[i] = ' ';
-	return slice_of(text, form.len);
-}
-
 struct slice sts_parameter(struct call *c, const char *name)
 {
-	if (c->req->method == METHOD_GET)
-		return query_get(as_query(c, c->req->query), name, c->arena);
-	return query_get(as_query(c, c->req->body), name, c->arena);
+	struct slice form = c->req->method == METHOD_GET ? c->req->query : c->req->body;
+
+	return form_get(form, name, c->arena);
 }
 
 /* ---- answering ---- */
@@ -155,5 +144,6 @@ static const struct http_handler refusal = {.body_max = UINT64_MAX, .start = ref
 
 const struct http_handler *ecr_sts_route(struct call *c)
 {
+	c->api = API_STS;
 	return identify_api(c, "sts") ? &handler : &refusal;
 }

@@ -15,8 +15,7 @@ struct slice sts_parameter(struct call *c, const char *name);
  */
 enum http_step sts_reply(struct call *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Answers with c->error in STS's envelope; sts_fail sets it, detail in words. */
-enum http_step sts_error(struct call *c);
+/* Sets c->error, its detail in words, and answers with it. */
 enum http_step sts_fail(struct call *c, enum error_code code, struct slice detail);
 
 /* sts_session.c, with --auth iam alone */

@@ -24,6 +24,15 @@ static bool conn_refuse(struct conn *c, int status, const char *reason);
 static void deadline_in(struct conn *c, uint32_t ms)
 {
 	c->deadline_us = c->loop->now_us + (int64_t)ms * 1000;
+	c->moved = true;
+}
+
+/* The application is done: while it worked no deadline came nearer. */
+static void time_counts_again(struct conn *c)
+{
+	loop_now(c->loop);
+	c->deadline_us += c->loop->now_us - c->since_us;
+	c->since_us = c->loop->now_us;
 }
 
 /* ---- requests: begin, account, lose ---- */
@@ -50,6 +59,7 @@ static void request_reset(struct conn *c)
 	c->req.reply.file = -1;
 	parse_init(&c->parser, options_of(c)->target_bytes);
 	c->live = c->refused = c->body_complete = c->in_head = false;
+	c->paced_at = 0;
 	c->collect = NULL;
 	c->collect_cap = 0;
 	c->out_sent = 0;
@@ -131,6 +141,8 @@ static bool reply_begin(struct conn *c)
 	reply_render(c);
 	c->out_sent = 0;
 	c->out_index = 0;
+	c->paced_at = c->req.bytes_out;
+	c->blocked = false;
 	deadline_in(c, options_of(c)->write_ms);
 	c->state = CONN_WRITE;
 	return true;
@@ -162,12 +174,13 @@ static bool take_step(struct conn *c, enum conn_state during, enum http_step ste
 			c->state = CONN_END;
 		else
 			c->state = during == CONN_START ? CONN_CONTINUE : CONN_READ_BODY;
-		deadline_in(c, options_of(c)->body_ms);
+		if (during == CONN_START ||
+		    conn_paced(c, c->req.body_bytes, options_of(c)->body_ms))
+			deadline_in(c, options_of(c)->body_ms);
 		return true;
 	case HTTP_WAIT:
 		assert(c->req.resume);
 		c->waited_in = during;
-		c->deadline_us = INT64_MAX;
 		c->state = CONN_WAIT;
 		return true;
 	case HTTP_DONE:
@@ -232,6 +245,31 @@ static bool handshake(struct conn *c)
 
 /* ---- CONN_READ_HEAD ---- */
 
+static enum conn_kind kind_of(const struct conn *c)
+{
+	switch (c->state) {
+	case CONN_WAIT:
+	case CONN_TURN:
+		return CONNS_HELD;
+	case CONN_HANDSHAKE:
+		return c->tls ? CONNS_MOVING : CONNS_IDLE;
+	case CONN_READ_HEAD:
+		return c->in_head ? CONNS_MOVING : CONNS_IDLE;
+	default:
+		return CONNS_MOVING;
+	}
+}
+
+/* Its place among those that give way: at once when it stops being idle, else when it waits again. */
+static void conn_place(struct conn *c)
+{
+	enum conn_kind kind = kind_of(c);
+
+	if (c->moved || kind != c->kind)
+		loop_place(c->loop, c, kind);
+	c->moved = false;
+}
+
 /* Empty lines before a request are to be ignored (RFC 9112 section 2.2). */
 static void skip_empty_lines(struct conn *c)
 {
@@ -261,7 +299,10 @@ static bool read_head(struct conn *c)
 	if (!c->in_head && c->head_at < c->head_len) {
 		skip_empty_lines(c);
 		c->in_head = c->head_at < c->head_len;
-		deadline_in(c, options_of(c)->head_ms);
+		if (c->in_head) {
+			deadline_in(c, options_of(c)->head_ms);
+			conn_place(c);
+		}
 	}
 	if (c->head_at == c->head_len)
 		return head_more(c);
@@ -292,6 +333,8 @@ static bool start(struct conn *c)
 	req->reply.close = !c->parser.keep_alive;
 	c->body_complete = !c->parser.has_body;
 	req->handler = options_of(c)->route(req);
+	if (!req->handler)
+		return conn_refuse(c, 500, "no handler was found for the request");
 	if (req->content_length > 0 && (uint64_t)req->content_length > req->handler->body_max)
 		return conn_refuse(c, 413, "the request body is too large");
 	c->live = true;
@@ -357,7 +400,7 @@ static void on_turn(struct http_task *task)
 {
 	struct conn *c = (struct conn *)((char *)task - offsetof(struct conn, turn.task));
 
-	loop_now(c->loop);
+	time_counts_again(c);
 	c->state = CONN_END;
 	if (c->gone)
 		conn_lost(c);
@@ -371,7 +414,6 @@ static bool turn_has_come(struct conn *c)
 		return true;
 	c->turn = (struct turn){.bytes = c->spill.len, .loop = c->loop, .task.run = on_turn};
 	c->state = CONN_TURN;
-	c->deadline_us = INT64_MAX;
 	if (!turn_take(&c->loop->server->turns, &c->turn))
 		return false;
 	c->state = CONN_END;
@@ -390,12 +432,23 @@ static bool end(struct conn *c)
 	return take_step(c, CONN_END, c->req.handler->end(&c->req));
 }
 
+/* The time for the client to take some of the reply begins when it is first waited for. Always false. */
+static bool reply_waits(struct conn *c)
+{
+	if (!c->blocked) {
+		c->blocked = true;
+		c->taken_at = send_taken(c);
+		deadline_in(c, options_of(c)->write_ms);
+	}
+	return false;
+}
+
 static bool write_reply(struct conn *c)
 {
 	bool failed = false;
 
 	if (!send_pieces(c, &failed))
-		return failed ? conn_lost(c) : false;
+		return failed ? conn_lost(c) : reply_waits(c);
 	c->state = c->req.reply.file >= 0 ? CONN_FILE : CONN_NEXT;
 	return true;
 }
@@ -405,7 +458,7 @@ static bool write_file(struct conn *c)
 	bool failed = false;
 
 	if (!send_file(c, &failed))
-		return failed ? conn_lost(c) : false;
+		return failed ? conn_lost(c) : reply_waits(c);
 	c->state = CONN_NEXT;
 	return true;
 }
@@ -517,6 +570,13 @@ static void conn_arm(struct conn *c)
 	c->writing = write;
 }
 
+/* It waits: for the events that it needs, at its place among those that give way. */
+static void conn_settle(struct conn *c)
+{
+	conn_place(c);
+	conn_arm(c);
+}
+
 static bool conn_advance(struct conn *c)
 {
 	switch (c->state) {
@@ -564,7 +624,7 @@ void conn_run(struct conn *c)
 		conn_free(c);
 		return;
 	}
-	conn_arm(c);
+	conn_settle(c);
 	if (turns == TURNS_MAX)
 		event_active(&c->read_event, EV_READ, 0);
 }
@@ -605,6 +665,7 @@ void http_resume(struct http_request *req)
 	assert(c->state == CONN_WAIT && !c->running);
 	loop_now(c->loop);
 	c->running = true;
+	time_counts_again(c);
 	if (c->gone)
 		conn_lost(c);
 	else
@@ -649,7 +710,20 @@ void conn_open(struct conn *c)
 	else if (c->state == CONN_WRITE)
 		conn_run(c);
 	else
-		conn_arm(c);
+		conn_settle(c);
+}
+
+/* Whether the client took enough of the reply while it had time to; it has as long again. */
+static bool reply_moves(struct conn *c)
+{
+	uint32_t ms = options_of(c)->write_ms;
+	int64_t taken = send_taken(c);
+
+	if (!c->blocked || taken - c->taken_at < (int64_t)ms * options_of(c)->least_rate / 1000)
+		return false;
+	c->taken_at = taken;
+	deadline_in(c, ms);
+	return true;
 }
 
 void conn_late(struct conn *c)
@@ -669,6 +743,11 @@ void conn_late(struct conn *c)
 		break;
 	case CONN_READ_BODY:
 		conn_refuse(c, 408, "the request body stalled");
+		break;
+	case CONN_WRITE:
+	case CONN_FILE:
+		if (!reply_moves(c))
+			conn_lost(c);
 		break;
 	case CONN_DRAIN:
 	case CONN_LINGER:
@@ -714,6 +793,16 @@ void conn_cut(struct conn *c)
 		break;
 	}
 	conn_run(c);
+}
+
+bool conn_yield(struct conn *c)
+{
+	char byte;
+
+	if (recv(c->fd, &byte, 1, MSG_PEEK) > 0)
+		return false;
+	conn_cut(c);
+	return true;
 }
 
 void conn_slim(struct conn *c)

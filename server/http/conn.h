@@ -39,7 +39,9 @@ enum conn_state {
 struct conn {
 	struct http_request req; /* first: a request is found back to its connection by a cast */
 	struct http_loop *loop;
-	struct conn *next, **prev;
+	struct conn *next, **prev; /* in the loop's list of its kind */
+	enum conn_kind kind;
+	int64_t since_us; /* when it came to stand so, or last got anywhere */
 	const struct conn_io *io;
 	struct ssl_st *tls; /* of conn_io_tls, from its first byte on; else NULL */
 	int fd;
@@ -56,7 +58,12 @@ struct conn {
 	bool overflow; /* one connection too many: answer 503 and leave */
 	bool body_complete;
 	bool in_head;        /* bytes of a head have come: head_ms counts */
-	int64_t deadline_us; /* INT64_MAX: none */
+	bool moved;          /* it got somewhere in this event: its place in the list is the last */
+	bool blocked;        /* the reply has waited for the client: taken_at counts */
+	int64_t deadline_us; /* of no account while the handler waits */
+	uint64_t paced_at;   /* bytes of the body, or of the reply, by when it last got somewhere */
+	int64_t
+	    taken_at; /* bytes of the reply that had reached the client when the deadline was set */
 
 	/* What was read and not consumed: head_buf[at, len), then in[at, len). */
 	char *head_buf; /* NULL when idle for some time */
@@ -99,12 +106,23 @@ void conn_late(struct conn *c);
 void conn_drain(struct conn *c);
 /* Ends it now; a waiting one as soon as it is resumed. */
 void conn_cut(struct conn *c);
+/* Closes an idle one for another to be served; false when it has just been asked something. */
+bool conn_yield(struct conn *c);
 /* Gives memory back that an idle connection does not need. */
 void conn_slim(struct conn *c);
 
 static inline const struct http_options *options_of(const struct conn *c)
 {
 	return &c->loop->server->options;
+}
+
+/* Whether count bytes are so many more than at the last time that it is getting somewhere. */
+static inline bool conn_paced(struct conn *c, uint64_t count, uint32_t ms)
+{
+	if (count - c->paced_at < (uint64_t)ms * options_of(c)->least_rate / 1000)
+		return false;
+	c->paced_at = count;
+	return true;
 }
 
 /* Bytes that came and were not consumed. */
@@ -142,6 +160,9 @@ void receive_done(struct conn *c);
 
 /* Fills c->out with the reply's head. */
 void reply_render(struct conn *c);
+
+/* Bytes of the reply that have reached the client: acknowledged, not only taken by the kernel here. */
+int64_t send_taken(const struct conn *c);
 
 /* ---- send.c: each true when all was sent, false when the socket is full; *failed when it is
  * broken ---- */

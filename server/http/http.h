@@ -117,9 +117,13 @@ struct http_request {
 	bool secure;  /* came over TLS */
 	bool chunked; /* a body of unknown length follows */
 	struct slice method_name;
-	struct slice target;      /* as sent */
-	struct slice path, query; /* parts of target, still encoded; query absent without '?' */
-	struct slice host;        /* the Host field, or the authority of an absolute target */
+	struct slice target; /* as sent */
+	/*
+	 * The target's parts, still encoded. The path is for signatures and logs: whatever decides by
+	 * it decodes it once, where the request is routed. query: absent without '?'.
+	 */
+	struct slice raw_path, query;
+	struct slice host; /* the Host field; an absolute target's authority is the same */
 	const struct http_field *fields;
 	size_t field_count;
 	int64_t content_length; /* -1: none given */
@@ -222,19 +226,26 @@ struct http_options {
 	uint16_t port;    /* 0: any free one */
 	bool tls_only;    /* there is no plain listener */
 	struct tls *tls;  /* (tls.h) listens with TLS too; outlives the server. NULL: does not */
-	const char *tls_host;     /* as host, and */
-	uint16_t tls_port;        /* as port, of the listener with TLS */
-	unsigned threads;         /* [one per core that this process may use] */
-	unsigned max_connections; /* in all; one more is answered 503 [4096] */
-	uint32_t head_bytes;      /* longest request head: 431; at most 65535 [32 KiB] */
-	uint32_t target_bytes;    /* longest request target: 414 [8 KiB] */
-	uint32_t handshake_ms;    /* TLS's, from accept to end: close [10 s] */
-	uint32_t head_ms;         /* from the first byte of a head to its end: 408 [10 s] */
-	uint32_t idle_ms;         /* between requests: silent close [75 s] */
-	uint32_t body_ms;         /* without a byte of the body: 408 [60 s] */
-	uint32_t write_ms;        /* without a byte of the reply taken: close [60 s] */
-	uint32_t linger_ms;       /* draining a refused body before closing [2 s] */
-	uint64_t linger_bytes;    /* and how much of it [64 MiB] */
+	const char *tls_host; /* as host, and */
+	uint16_t tls_port;    /* as port, of the listener with TLS */
+	unsigned threads;     /* [one per core that this process may use] */
+	/*
+	 * In all [4096]. For one more the connection gives way that has been idle longest; else the
+	 * one that has got nowhere for longest, yield_ms at least. When none may, the new one is
+	 * answered 503.
+	 */
+	unsigned max_connections;
+	uint32_t head_bytes;   /* longest request head: 431; at most 65535 [32 KiB] */
+	uint32_t target_bytes; /* longest request target: 414 [8 KiB] */
+	uint32_t handshake_ms; /* TLS's, from accept to end: close [10 s] */
+	uint32_t head_ms;      /* from the first byte of a head to its end: 408 [10 s] */
+	uint32_t idle_ms;  /* between requests, which empty lines do not end: silent close [75 s] */
+	uint32_t body_ms;  /* for body_ms * least_rate bytes of the body, each time: 408 [60 s] */
+	uint32_t write_ms; /* for as much of a reply to reach the client: close [60 s] */
+	uint32_t least_rate;   /* bytes a second, on average over those times [256] */
+	uint32_t yield_ms;     /* without getting anywhere, before it may give way [5 s] */
+	uint32_t linger_ms;    /* draining a refused body before closing [2 s] */
+	uint64_t linger_bytes; /* and how much of it [64 MiB] */
 
 	const char *body_folder;    /* where larger bodies' files are; lives as long [P_tmpdir] */
 	uint64_t body_memory_bytes; /* longest collected body that is held in memory [64 KiB] */
@@ -250,7 +261,8 @@ struct http_options {
 	void (*loop_stop)(struct http_loop *loop, void *user);
 	/*
 	 * Chooses how a request with a good head is handled. Never NULL: not found and method not
-	 * allowed are handlers, too. May set req->user and already use the arena; must not reply.
+	 * allowed are handlers, too (NULL is answered 500). May set req->user and already use the
+	 * arena; must not reply.
 	 */
 	const struct http_handler *(*route)(struct http_request *req);
 	/*
@@ -275,7 +287,8 @@ struct http_options {
 
 /* Sums over all loops, read without stopping them. */
 struct http_counters {
-	uint64_t connections, handshakes_failed, requests, refused, aborted, bytes_in, bytes_out;
+	uint64_t connections, displaced, handshakes_failed, requests, refused, aborted, bytes_in,
+	    bytes_out;
 	uint64_t busy_turns; /* turns of a loop that took longer than 50 ms of CPU time (loop.h) */
 	uint64_t longest_turn_us; /* of all loops since the start */
 	unsigned open;            /* connections now */

@@ -10,6 +10,7 @@
 
 #define BACKLOG 1024
 #define OVERFLOW_MAX 64 /* connections beyond the limit that still get their 503 */
+#define GIVING_WAY 16   /* at once, when descriptors are wanting */
 
 /* ---- binding ---- */
 
@@ -93,7 +94,7 @@ bool listener_bind(struct listener *l, const char *host, uint16_t port, const ch
 
 /* ---- accepting, on loop 0 ---- */
 
-/* The loop with the fewest connections; `total` is the sum over all. */
+/* The loop with the fewest connections; `total` is the sum over all but those that were asked to give way. */
 static struct http_loop *least_loaded(struct http_server *server, unsigned *total)
 {
 	struct http_loop *best = NULL;
@@ -103,7 +104,7 @@ static struct http_loop *least_loaded(struct http_server *server, unsigned *tota
 	for (unsigned i = 0; i < server->thread_count; i++) {
 		unsigned open = atomic_load_explicit(&server->loops[i].open, memory_order_relaxed);
 
-		*total += open;
+		*total += open - (unsigned)atomic_load(&server->loops[i].yields);
 		if (!best || open < fewest) {
 			best = &server->loops[i];
 			fewest = open;
@@ -128,6 +129,8 @@ static void on_accept(struct evconnlistener *events, evutil_socket_t fd, struct 
 
 	(void)events;
 	loop = least_loaded(server, &total);
+	while (total >= server->options.max_connections && loop_displace(server))
+		total--;
 	if (total >= server->options.max_connections + OVERFLOW_MAX) {
 		close(fd);
 		return;
@@ -144,12 +147,18 @@ static void on_accept(struct evconnlistener *events, evutil_socket_t fd, struct 
 	loop_watch(&server->loops[0], NULL); /* a burst of clients is not one client's work */
 }
 
-/* Out of descriptors or memory, mostly: the kernel queues while others finish. */
+/*
+ * Out of descriptors or memory, mostly: the kernel queues while others finish. That the system allows fewer
+ * descriptors than connections were asked for is a limit like theirs: some give way.
+ */
 static void on_accept_error(struct evconnlistener *events, void *arg)
 {
 	struct listener *l = arg;
-	struct timeval soon = {.tv_usec = 100000};
+	bool full = errno == EMFILE || errno == ENFILE;
+	struct timeval soon = {.tv_usec = full ? 10000 : 100000};
 
+	for (int i = 0; full && i < GIVING_WAY && loop_displace(l->server); i++)
+		continue;
 	evconnlistener_disable(events);
 	event_add(&l->again, &soon);
 }

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define YIELD_TRIES 16
+
 /* ---- time ---- */
 
 int64_t http_now_us(void)
@@ -121,6 +123,14 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
 /* ---- connections and their deadlines ---- */
 
+static bool any_linked(const struct http_loop *loop)
+{
+	for (enum conn_kind kind = 0; kind < CONNS_KINDS; kind++)
+		if (loop->conns[kind].first)
+			return true;
+	return false;
+}
+
 static void tick_arm(struct http_loop *loop)
 {
 	struct timeval tv = {
@@ -141,14 +151,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (struct conn *c = loop->conns; c; c = next) {
-		next = c->next;
-		if (now >= c->deadline_us)
-			conn_late(c);
-		else
-			conn_slim(c);
-	}
-	if (loop->conns)
+	for (enum conn_kind kind = CONNS_IDLE; kind <= CONNS_MOVING; kind++)
+		for (struct conn *c = loop->conns[kind].first; c; c = next) {
+			next = c->next;
+			if (now >= c->deadline_us)
+				conn_late(c);
+			else
+				conn_slim(c);
+		}
+	if (any_linked(loop))
 		tick_arm(loop);
 	while (loop->buffers) {
 		struct loop_buffer *buffer = loop->buffers;
@@ -162,28 +173,158 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 static void end_when_drained(struct http_loop *loop)
 {
-	if (loop->draining && !loop->conns)
+	if (loop->draining && !any_linked(loop))
 		event_base_loopbreak(loop->base);
+}
+
+/* ---- their order, and who gives way ---- */
+
+static void list_publish(struct conn_list *list, int change)
+{
+	unsigned count = atomic_load_explicit(&list->count, memory_order_relaxed);
+
+	atomic_store_explicit(&list->count, count + (unsigned)change, memory_order_relaxed);
+	atomic_store_explicit(
+	    &list->since_us, list->first ? list->first->since_us : INT64_MAX, memory_order_relaxed);
+}
+
+static void list_append(struct http_loop *loop, struct conn *conn, enum conn_kind kind)
+{
+	struct conn_list *list = &loop->conns[kind];
+
+	conn->kind = kind;
+	conn->since_us = loop->now_us;
+	conn->next = NULL;
+	conn->prev = list->last;
+	*list->last = conn;
+	list->last = &conn->next;
+	list_publish(list, 1);
+}
+
+static void list_remove(struct http_loop *loop, struct conn *conn)
+{
+	struct conn_list *list = &loop->conns[conn->kind];
+
+	*conn->prev = conn->next;
+	if (conn->next)
+		conn->next->prev = conn->prev;
+	else
+		list->last = conn->prev;
+	list_publish(list, -1);
 }
 
 void loop_link(struct http_loop *loop, struct conn *conn)
 {
-	conn->next = loop->conns;
-	conn->prev = &loop->conns;
-	if (conn->next)
-		conn->next->prev = &conn->next;
-	loop->conns = conn;
+	list_append(loop, conn, CONNS_IDLE);
 	if (!event_pending(&loop->tick, EV_TIMEOUT, NULL))
 		tick_arm(loop);
 }
 
 void loop_unlink(struct http_loop *loop, struct conn *conn)
 {
-	*conn->prev = conn->next;
-	if (conn->next)
-		conn->next->prev = conn->prev;
+	list_remove(loop, conn);
 	end_when_drained(loop);
 }
+
+void loop_place(struct http_loop *loop, struct conn *conn, enum conn_kind kind)
+{
+	list_remove(loop, conn);
+	list_append(loop, conn, kind);
+}
+
+/* The time before which one that moves must last have got anywhere to give way. */
+static int64_t still_since(const struct http_loop *loop)
+{
+	return loop->now_us - (int64_t)loop->server->options.yield_ms * 1000;
+}
+
+/*
+ * The connection that has been idle longest ends, else the one that got nowhere for longest. Idle ones of which
+ * the socket has bytes are about to be served; that the first YIELD_TRIES all are is hardly ever so.
+ */
+static bool yield_one(struct http_loop *loop)
+{
+	struct conn *c = loop->conns[CONNS_IDLE].first, *next;
+
+	loop_now(loop);
+	for (int tries = 0; c && tries < YIELD_TRIES; c = next, tries++) {
+		next = c->next;
+		if (conn_yield(c)) {
+			counter_add(&loop->counters.displaced, 1);
+			return true;
+		}
+	}
+	c = loop->conns[CONNS_MOVING].first;
+	if (!c || c->since_us > still_since(loop))
+		return false;
+	counter_add(&loop->counters.displaced, 1);
+	conn_cut(c);
+	return true;
+}
+
+static void run_yield(struct http_task *task)
+{
+	struct http_loop *loop =
+	    (struct http_loop *)((char *)task - offsetof(struct http_loop, yield_task));
+
+	do
+		yield_one(loop);
+	while (atomic_fetch_sub(&loop->yields, 1) > 1);
+}
+
+static unsigned count_of(const struct http_loop *loop, enum conn_kind kind)
+{
+	return atomic_load_explicit(&loop->conns[kind].count, memory_order_relaxed);
+}
+
+/* Connections that were handed to the loop and have not begun: idle ones, once they do. */
+static unsigned count_coming(const struct http_loop *loop)
+{
+	unsigned open = atomic_load_explicit(&loop->open, memory_order_relaxed), begun = 0;
+
+	for (enum conn_kind kind = 0; kind < CONNS_KINDS; kind++)
+		begun += count_of(loop, kind);
+	return open > begun ? open - begun : 0;
+}
+
+/*
+ * Since when the loop has one that may give way, beside those that were asked to already; INT64_MAX: it has none.
+ */
+static int64_t stillest(const struct http_loop *loop, enum conn_kind kind, int64_t now_us)
+{
+	unsigned count = count_of(loop, kind), yields = atomic_load(&loop->yields);
+
+	if (count > yields)
+		return atomic_load_explicit(&loop->conns[kind].since_us, memory_order_relaxed);
+	return kind == CONNS_IDLE && count + count_coming(loop) > yields ? now_us : INT64_MAX;
+}
+
+bool loop_displace(struct http_server *server)
+{
+	int64_t oldest = INT64_MAX, bound = INT64_MAX - 1, now = loop_now(&server->loops[0]);
+	struct http_loop *best = NULL;
+
+	for (enum conn_kind kind = CONNS_IDLE; kind <= CONNS_MOVING && !best; kind++) {
+		for (unsigned i = 0; i < server->thread_count; i++) {
+			int64_t since = stillest(&server->loops[i], kind, now);
+
+			if (since <= bound && since < oldest) {
+				oldest = since;
+				best = &server->loops[i];
+			}
+		}
+		bound = still_since(&server->loops[0]);
+	}
+	if (!best)
+		return false;
+	if (best->index == 0)
+		return yield_one(best);
+	if (atomic_fetch_add(&best->yields, 1) == 0)
+		http_post(best, &best->yield_task);
+	return true;
+}
+
+/* ---- the end ---- */
 
 static void run_drain(struct http_task *task)
 {
@@ -194,10 +335,11 @@ static void run_drain(struct http_task *task)
 	loop->draining = true;
 	if (loop->index == 0)
 		server_stop_accepting(loop->server);
-	for (struct conn *c = loop->conns; c; c = next) {
-		next = c->next;
-		conn_drain(c);
-	}
+	for (enum conn_kind kind = 0; kind < CONNS_KINDS; kind++)
+		for (struct conn *c = loop->conns[kind].first; c; c = next) {
+			next = c->next;
+			conn_drain(c);
+		}
 	end_when_drained(loop);
 }
 
@@ -207,10 +349,11 @@ static void run_cut(struct http_task *task)
 	    (struct http_loop *)((char *)task - offsetof(struct http_loop, cut_task));
 	struct conn *next;
 
-	for (struct conn *c = loop->conns; c; c = next) {
-		next = c->next;
-		conn_cut(c);
-	}
+	for (enum conn_kind kind = 0; kind < CONNS_KINDS; kind++)
+		for (struct conn *c = loop->conns[kind].first; c; c = next) {
+			next = c->next;
+			conn_cut(c);
+		}
 }
 
 /* ---- buffers ---- */
@@ -252,6 +395,11 @@ bool loop_init(struct http_loop *loop, struct http_server *server, unsigned inde
 	loop->index = index;
 	loop->drain_task.run = run_drain;
 	loop->cut_task.run = run_cut;
+	loop->yield_task.run = run_yield;
+	for (enum conn_kind kind = 0; kind < CONNS_KINDS; kind++) {
+		loop->conns[kind].last = &loop->conns[kind].first;
+		atomic_init(&loop->conns[kind].since_us, INT64_MAX);
+	}
 	loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (config) {
 		event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);

@@ -1,7 +1,7 @@
 /*
  * A loop: one thread, one event base, the connections that live on it. Internal to server/http.
  *
- * Only `posted`, `open` and the counters are touched by other threads.
+ * Only `posted`, `open`, `yields`, the counters and what the lists publish are touched by other threads.
  */
 #ifndef DRYDOCK_SERVER_HTTP_LOOP_H
 #define DRYDOCK_SERVER_HTTP_LOOP_H
@@ -47,8 +47,26 @@ struct loop_buffer {
 
 /* Written by the loop's thread alone, read by any. */
 struct loop_counters {
-	_Atomic uint64_t connections, handshakes_failed, requests, refused, aborted, bytes_in,
-	    bytes_out, busy_turns, longest_turn_us;
+	_Atomic uint64_t connections, displaced, handshakes_failed, requests, refused, aborted,
+	    bytes_in, bytes_out, busy_turns, longest_turn_us;
+};
+
+/* Where a connection stands, as to who gives way to a new one. */
+enum conn_kind {
+	CONNS_IDLE,   /* between requests, or nothing has come yet */
+	CONNS_MOVING, /* something is expected of the client, or of the socket */
+	CONNS_HELD,   /* the application works: nothing can end it, no time counts */
+	CONNS_KINDS,
+};
+
+/*
+ * In the order in which they came to stand so, or last got anywhere: the first has been still for longest. What
+ * the accepting loop must know of it is published.
+ */
+struct conn_list {
+	struct conn *first, **last;
+	_Atomic unsigned count;
+	_Atomic int64_t since_us; /* the first's; INT64_MAX: there is none */
 };
 
 struct http_loop {
@@ -62,9 +80,11 @@ struct http_loop {
 	int wake_fd;                        /* an eventfd */
 	struct event wake;
 
-	struct conn *conns;
-	_Atomic unsigned open; /* connections handed to this loop and not yet freed */
-	struct event tick;     /* looks at deadlines; pending while there are connections */
+	struct conn_list conns[CONNS_KINDS];
+	_Atomic unsigned open;   /* connections handed to this loop and not yet freed */
+	_Atomic unsigned yields; /* so many of them have been asked to give way */
+	struct http_task yield_task;
+	struct event tick; /* looks at deadlines; pending while there are connections */
 	bool draining;
 	struct http_task drain_task, cut_task;
 
@@ -118,9 +138,16 @@ int64_t loop_now(struct http_loop *loop);
 /* The Date field's value now; borrowed. */
 struct slice loop_date(struct http_loop *loop);
 
-/* Adds a connection to the loop's list, or takes it away; a draining loop ends with its last. */
+/* Adds a connection, as an idle one, or takes it away; a draining loop ends with its last. */
 void loop_link(struct http_loop *loop, struct conn *conn);
 void loop_unlink(struct http_loop *loop, struct conn *conn);
+/* It stands so from now on, or still and has got somewhere. */
+void loop_place(struct http_loop *loop, struct conn *conn, enum conn_kind kind);
+/*
+ * A connection gives way to a new one: of loop 0's at once, of another loop's soon. False when none may.
+ * On loop 0 only.
+ */
+bool loop_displace(struct http_server *server);
 
 /* Begins the drain of every loop; runs on loop 0. In server.c. */
 void server_stop_accepting(struct http_server *server);

@@ -113,7 +113,11 @@ static int on_head(llhttp_t *ll)
 
 static int on_content(llhttp_t *ll, const char *at, size_t len)
 {
-	((struct parser *)ll->data)->piece = slice_of(at, len);
+	struct parser *p = ll->data;
+
+	p->piece = slice_of(at, len);
+	if ((ll->flags & F_CHUNKED) && ll->content_length == 0)
+		p->chunk_end = 0;
 	return 0;
 }
 
@@ -150,6 +154,7 @@ void parse_init(struct parser *p, uint32_t target_max)
 	p->field_count = 0;
 	p->in_name = p->target_known = false;
 	p->fed = p->head_len = p->chunk_overhead = 0;
+	p->chunk_end = 2;
 	p->has_body = p->keep_alive = p->expect_continue = false;
 	p->status = 0;
 	p->reason = NULL;
@@ -232,8 +237,24 @@ static bool target_is_good(struct slice target, uint8_t method)
 	    (target.len > 8 && strncasecmp(target.at, "https://", 8) == 0);
 }
 
-/* What the fields say about framing, collected before it is judged. */
+/* Cuts the scheme and the authority of an absolute target off it; absent for any other target. */
+static struct slice take_authority(struct slice *target)
+{
+	struct slice rest = *target;
+	size_t len = 0;
+
+	if (rest.at[0] == '/' || rest.at[0] == '*')
+		return (struct slice){NULL, 0};
+	rest = slice_skip(rest, rest.at[4] == ':' ? 7 : 8);
+	while (len < rest.len && rest.at[len] != '/' && rest.at[len] != '?')
+		len++;
+	*target = slice_skip(rest, len);
+	return slice_of(rest.at, len);
+}
+
+/* What the fields say about framing and host, collected before it is judged. */
 struct framing {
+	struct slice host;
 	unsigned hosts, lengths, codings;
 	bool length_good, chunked, expect_other;
 	unsigned long long length;
@@ -243,7 +264,10 @@ static void framing_note(struct parser *p, struct framing *f, struct slice name,
 {
 	switch (name.len) {
 	case 4:
-		f->hosts += is_nocase(name, "host");
+		if (!is_nocase(name, "host"))
+			break;
+		f->hosts++;
+		f->host = value;
 		break;
 	case 6:
 		if (!is_nocase(name, "expect"))
@@ -289,6 +313,17 @@ static enum parse_result framing_judge(struct parser *p, const struct framing *f
 	return PARSE_DONE;
 }
 
+/*
+ * One host is meant: signatures cover the Host field, and RFC 9112 section 3.2.2 lets an absolute target's authority
+ * count instead.
+ */
+static bool host_is_one(struct slice target, struct slice host)
+{
+	struct slice authority = take_authority(&target);
+
+	return !authority.at || (authority.len > 0 && slice_eq_nocase(authority, host));
+}
+
 static enum parse_result head_judge(struct parser *p, const char *head)
 {
 	struct framing framing = {0};
@@ -310,6 +345,8 @@ static enum parse_result head_judge(struct parser *p, const char *head)
 		framing_note(p, &framing, span_slice(head, p->names[i]),
 		    trimmed(span_slice(head, p->values[i])));
 	}
+	if (framing.hosts <= 1 && !host_is_one(span_slice(head, p->target), framing.host))
+		return bad(p, 400, "the request target's authority is not the Host header field's");
 	p->keep_alive = llhttp_should_keep_alive(&p->ll);
 	return framing_judge(p, &framing);
 }
@@ -424,30 +461,21 @@ struct slice http_header_list(const struct http_request *req, const char *name)
 	return buf_slice(&joined);
 }
 
-/* Splits the target; an absolute one's authority counts more than Host (RFC 9112 section 3.2.2). */
 static void target_split(struct http_request *req)
 {
 	struct slice rest = req->target;
 	const char *mark;
 
-	if (rest.at[0] != '/' && rest.at[0] != '*') {
-		size_t host = 0;
-
-		rest = slice_skip(rest, rest.at[4] == ':' ? 7 : 8);
-		while (host < rest.len && rest.at[host] != '/' && rest.at[host] != '?')
-			host++;
-		req->host = slice_of(rest.at, host);
-		rest = slice_skip(rest, host);
-	}
+	take_authority(&rest);
 	mark = memchr(rest.at, '?', rest.len);
 	req->query = (struct slice){NULL, 0};
-	req->path = rest;
+	req->raw_path = rest;
 	if (mark) {
-		req->path.len = (size_t)(mark - rest.at);
-		req->query = slice_skip(rest, req->path.len + 1);
+		req->raw_path.len = (size_t)(mark - rest.at);
+		req->query = slice_skip(rest, req->raw_path.len + 1);
 	}
-	if (req->path.len == 0)
-		req->path = slice_str("/");
+	if (req->raw_path.len == 0)
+		req->raw_path = slice_str("/");
 }
 
 void parse_request(const struct parser *p, const char *head, struct http_request *req)
@@ -476,6 +504,15 @@ void parse_request(const struct parser *p, const char *head, struct http_request
 
 /* ---- the body ---- */
 
+/* llhttp 6 skips two bytes behind a chunk's data, whatever they are. */
+static bool chunk_end_is_good(struct parser *p, const char *at, const char *end)
+{
+	while (p->chunk_end < 2 && at < end)
+		if (*at++ != "\r\n"[p->chunk_end++])
+			return false;
+	return true;
+}
+
 enum parse_result parse_body(
     struct parser *p, const char *at, size_t len, size_t *used, struct slice *piece)
 {
@@ -483,6 +520,8 @@ enum parse_result parse_body(
 	llhttp_errno_t error;
 
 	p->piece = slice_of(at, 0);
+	if (!chunk_end_is_good(p, at, at + len))
+		return bad(p, 400, "the chunked body is malformed");
 	/* Pauses are between chunks: go on to the next content, or to the end, which needs no byte
 	 * more. */
 	do {
@@ -493,6 +532,8 @@ enum parse_result parse_body(
 	*used = error == HPE_OK ? len : (size_t)(from - at);
 	*piece = p->piece;
 	p->chunk_overhead = piece->len > 0 ? 0 : p->chunk_overhead + *used;
+	if (piece->len > 0 && !chunk_end_is_good(p, piece->at + piece->len, at + len))
+		return bad(p, 400, "the chunked body is malformed");
 	if (p->chunk_overhead > PARSE_CHUNK_OVERHEAD_MAX)
 		return bad(p, 400, "the chunked body has an extension or trailer that is too long");
 	if (error == HPE_OK || error == HPE_PAUSED)

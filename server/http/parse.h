@@ -14,8 +14,8 @@
  * Refused, beyond what llhttp refuses however it was built: line folding, bare CR or LF in the
  * head, a blank before the colon, more than one blank in the request line, targets that are
  * neither /path, http://host/path nor (OPTIONS) *, control or non-ASCII bytes in a target, Host
- * missing in 1.1 or given twice, Content-Length with Transfer-Encoding or given twice, any
- * transfer coding but one "chunked" (501), other versions than 1.0 and 1.1 (505), CONNECT (501),
+ * missing in 1.1, given twice, or not what an absolute target says, Content-Length with Transfer-Encoding or given twice, any
+ * transfer coding but one "chunked" (501), anything but CR LF behind a chunk's data, other versions than 1.0 and 1.1 (505), CONNECT (501),
  * an unknown Expect (417).
  */
 #ifndef DRYDOCK_SERVER_HTTP_PARSE_H
@@ -54,6 +54,7 @@ struct parser {
 	size_t fed;         /* bytes of the head that llhttp has seen */
 	struct slice piece; /* of the body, of the running call */
 	size_t chunk_overhead;
+	unsigned chunk_end; /* bytes seen of the CR LF behind a chunk's data; 2: none is due */
 
 	/* The outcome of parse_head. */
 	size_t head_len;

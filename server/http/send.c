@@ -2,15 +2,27 @@
 #include "server/http/conn.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #define SEND_IOV_MAX 16
 #define SEND_FILE_BYTES (1u << 20)
 
-/* Books n sent bytes; progress puts the deadline off. */
+/* Books n sent bytes. The deadline is not put off by them: conn_late asks what has reached the client. */
 static void sent(struct conn *c, size_t n)
 {
 	c->req.bytes_out += n;
-	c->deadline_us = c->loop->now_us + (int64_t)c->loop->server->options.write_ms * 1000;
+	if (conn_paced(c, c->req.bytes_out, options_of(c)->write_ms))
+		c->moved = true;
+}
+
+int64_t send_taken(const struct conn *c)
+{
+	int queued = 0;
+
+	if (ioctl(c->fd, SIOCOUTQ, &queued) != 0)
+		queued = 0;
+	return (int64_t)c->req.bytes_out - queued;
 }
 
 /* True when a failed write only means that the socket is full. */

@@ -37,6 +37,8 @@ static void options_complete(struct http_options *o)
 	o->idle_ms = o->idle_ms ? o->idle_ms : 75000;
 	o->body_ms = o->body_ms ? o->body_ms : 60000;
 	o->write_ms = o->write_ms ? o->write_ms : 60000;
+	o->least_rate = o->least_rate ? o->least_rate : 256;
+	o->yield_ms = o->yield_ms ? o->yield_ms : 5000;
 	o->linger_ms = o->linger_ms ? o->linger_ms : 2000;
 	o->linger_bytes = o->linger_bytes ? o->linger_bytes : 64u << 20;
 	o->body_folder = o->body_folder ? o->body_folder : P_tmpdir;
@@ -242,6 +244,7 @@ void http_server_counters(struct http_server *server, struct http_counters *out)
 		uint64_t longest;
 
 		out->connections += atomic_load_explicit(&c->connections, memory_order_relaxed);
+		out->displaced += atomic_load_explicit(&c->displaced, memory_order_relaxed);
 		out->handshakes_failed +=
 		    atomic_load_explicit(&c->handshakes_failed, memory_order_relaxed);
 		out->requests += atomic_load_explicit(&c->requests, memory_order_relaxed);

@@ -7,10 +7,10 @@
 #include "server/call.h"
 
 /*
- * The handler for a path that starts with /v2 (path is percent-decoded). Fills the call; a request
- * that is refused gets a handler that says so.
+ * The handler for a path that starts with /v2. Fills the call; a request that is refused gets a
+ * handler that says so.
  */
-const struct http_handler *registry_route(struct call *c, struct slice path);
+const struct http_handler *registry_route(struct call *c);
 
 /* Answers with c->error in the registry's envelope. */
 enum http_step registry_error(struct call *c);

@@ -75,9 +75,9 @@ static bool check_path(struct call *c, const struct registry_path *path)
 	return c->error.code == ERR_NONE;
 }
 
-const struct http_handler *registry_route(struct call *c, struct slice text)
+const struct http_handler *registry_route(struct call *c)
 {
-	struct registry_path path = registry_path_parse(text);
+	struct registry_path path = registry_path_parse(c->path);
 	const struct registry_route *route = find_route(path.resource, c->req->method);
 
 	if (route)

@@ -4,7 +4,8 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from support.aws import refused
 from support.fixtures import serve
@@ -171,6 +172,39 @@ def test_whatever_is_signed_counts(drydock, spoil):
         request.url += "?a=b"
     status, code, message = error_of(request.send())
     assert (status, code) == (400, "InvalidSignatureException") and message.startswith(MISMATCH)
+
+
+def signed_get(server, query, sent):
+    """STS's answer to a query that goes out otherwise than it was signed."""
+    request = AWSRequest(method="GET", url=f"{server.url}/?{query}")
+    SigV4Auth(Credentials(*KEYS["admin"]), "sts", "us-east-1").add_auth(request)
+    with server.connect() as connection:
+        connection.request("GET", f"/?{sent}", request.headers.items())
+        return connection.read_response()
+
+
+def test_one_parameter_says_one_thing(drydock):
+    """The signature sorts parameters: of a name that comes twice either value could be meant."""
+    assert signed_get(drydock, IDENTITY, IDENTITY).status == 200
+    for twice in ("Action=GetSessionToken", "%41ction=GetSessionToken", "Version=2011-06-15", "a=%zz"):
+        for sent in (f"{IDENTITY}&{twice}", f"{twice}&{IDENTITY}"):
+            answer = signed_get(drydock, f"{IDENTITY}&{twice}", sent)
+            assert answer.status == 400 and b"<Code>IncompleteSignature</Code>" in answer.body, sent
+            assert b"A parameter of the query string is given twice, or has a malformed escape." in answer.body
+    presigned = sts(drydock, query=True)
+    presigned.url += "&Action=GetSessionToken"
+    assert error_of(presigned.send())[1] == "IncompleteSignature"
+
+
+def test_blanks_and_plus_signs_have_signatures_of_their_own(drydock):
+    def asks(name):
+        return f"{IDENTITY}&x={name}"
+
+    assert signed_get(drydock, asks("a%2Bb"), asks("a%2Bb")).status == 200
+    assert signed_get(drydock, asks("a%20b"), asks("a+b")).status == 200
+    for signed, sent in (("a%2Bb", "a+b"), ("a%2Bb", "a%20b"), ("a%20b", "a%2Bb")):
+        answer = signed_get(drydock, asks(signed), asks(sent))
+        assert answer.status == 403 and b"<Code>SignatureDoesNotMatch</Code>" in answer.body, sent
 
 
 def test_nothing_is_done_before_the_signature_is_right(drydock):

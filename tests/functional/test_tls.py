@@ -465,9 +465,16 @@ def test_many_connections(drydock):
 def test_one_connection_too_many(make_server):
     server = make_server("--max-connections", "2", kind=TlsServer)
     with server.connect() as one, server.connect() as two:
-        assert healthy(one) and healthy(two)
+        for busy in (one, two):
+            assert healthy(busy)
+            busy.request("POST", "/_drydock/clock", [("Content-Length", "15"), ("Expect", "100-continue")])
+            assert busy.read_response(interim=True).status == 100
         with server.connect() as three:
             assert three.read_response().status == 503
+        one.send(b'{"reset": true}')
+        assert one.read_response().status == 200
+        with server.connect() as three:
+            assert healthy(three), "one is idle, and gives way"
 
 
 def test_the_end_is_said(drydock):

@@ -145,6 +145,59 @@ def test_a_client_that_sends_on_reads_its_refusal(server):
     registry.close()
 
 
+# -- percent-encoded paths --------------------------------------------------------------------------------------------
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
+
+
+def escaped(path, at):
+    return f"{path[:at]}%{ord(path[at]):02X}{path[at + 1:]}"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_link_to_a_layer_with_any_character_escaped(connect, method):
+    """The path is decoded once, and what it says then decides: a link that is none is refused as one."""
+    connection = connect()
+    for at in range(1, len("/_drydock/layers/")):
+        connection.request(method, escaped("/_drydock/layers/x", at))
+        answer = connection.read_response(head=method == "HEAD")
+        if method in ("GET", "HEAD"):
+            assert answer.status == 403, at
+            assert method == "HEAD" or answer.body == b"This is not a link of GetDownloadUrlForLayer.\n"
+        else:
+            assert (answer.status, answer.body) == (405, b"A link to a layer takes GET and HEAD.\n"), at
+    assert still_answers(connection)
+
+
+@pytest.mark.parametrize("path, status", [
+    ("/v2/", 200), ("/v2/team/app/tags/list", 200), ("/v2/team/none/tags/list", 404), ("/_drydock/health", 200),
+    ("/_drydock/clock", 200), ("/_drydock/none", 404), ("/nothing", 404)])
+def test_an_escaped_path_is_the_same_path(connect, path, status):
+    connection = connect()
+    for at in range(1, len(path)):
+        connection.request("GET", escaped(path, at))
+        assert connection.read_response().status == status, escaped(path, at)
+
+
+@pytest.mark.parametrize("method, path, start", [
+    ("PUT", "/v2/team/app/manifests/v1", b'{"errors":[{"code":"SIZE_INVALID"'), ("POST", "/_drydock/clock", b'{"message":'),
+    ("GET", "/_drydock/layers/x", b"the request body is too large")])
+def test_a_body_too_large_is_refused_by_the_api_it_came_to(connect, method, path, start):
+    """However its path is written."""
+    for at in range(len(path)):
+        connection = connect()
+        connection.request(method, escaped(path, at) if at else path, [("Content-Length", "5000000")])
+        answer = connection.read_response()
+        assert answer.status == 413 and answer.body.startswith(start), (at, answer)
+
+
+def test_a_form_too_large_is_refused_by_sts(connect):
+    connection = connect()
+    connection.request("POST", "/?Action=GetCallerIdentity", [("Content-Length", "5000000")])
+    answer = connection.read_response()
+    assert answer.status == 413 and answer.body.startswith(b"<ErrorResponse ")
+
+
 # -- 100-continue -----------------------------------------------------------------------------------------------------
 
 def test_continue_is_said_where_the_body_is_wanted(server, connect):
@@ -286,17 +339,29 @@ def test_garbage(server):
     assert server.admin("GET", "health")["status"] == "ok"
 
 
+def begin(connection):
+    """Half of a request, which the server is known to be at: the connection does not give way to another."""
+    connection.request("POST", "/_drydock/clock", [("Content-Length", "15"), ("Expect", "100-continue")])
+    assert connection.read_response(interim=True).status == 100
+
+
+def finish(connection):
+    connection.send(b'{"reset": true}')
+    return connection.read_response().status == 200
+
+
 def test_too_many_connections(make_server):
-    """One more than --max-connections is told so; when another leaves there is room again."""
+    """One more than --max-connections is told so when all are busy; when another leaves there is room again."""
     server = make_server("--auth", "open", "--max-connections", "3")
     held = [server.connect() for _ in range(3)]
     for connection in held:
-        assert still_answers(connection)
+        begin(connection)
     extra = server.connect()
     answer = extra.read_response()
     assert (answer.status, answer.header("connection")) == (503, "close")
     extra.close()
-    assert still_answers(held[0])
+    assert finish(held[0])
+    begin(held[0])
     held[1].close()
     deadline = time.monotonic() + 10
     while True:
@@ -316,19 +381,21 @@ def test_too_many_connections(make_server):
 
 
 def test_more_connections_than_descriptors(make_server):
-    """Those that are there are served; the others wait in the kernel until some leave."""
+    """Those that are at work are served; the others wait in the kernel until some leave, or are idle."""
     server = make_server("--auth", "open")
-    first = server.connect()
-    assert still_answers(first)
+    busy = [server.connect()]
+    begin(busy[0])
     in_use = len(os.listdir(f"/proc/{server.pid}/fd"))
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (in_use + 5, in_use + 5))
+    for _ in range(2):
+        busy.append(server.connect())
+        begin(busy[-1])
     many = [server.connect() for _ in range(20)]
-    assert still_answers(many[0]) and still_answers(first)
-    for connection in many[:10]:
-        connection.close()
-    for connection in many[10:15]:
-        assert still_answers(connection)
-    for connection in [first, *many[10:]]:
+    for connection in busy:
+        assert finish(connection)
+    last = server.connect()
+    assert still_answers(last)
+    for connection in [last, *busy, *many]:
         connection.close()
 
 

@@ -37,9 +37,9 @@ static void note_request(struct outcome *o, struct parser *p, const char *head, 
 	arena_init(&arena);
 	parse_request(p, head, &req);
 	check_within(head, len, req.target);
-	assert(req.path.len > 0 && req.target.len > 0);
+	assert(req.raw_path.len > 0 && req.target.len > 0);
 	note(o, req.method_name);
-	note(o, req.path);
+	note(o, req.raw_path);
 	for (size_t i = 0; i < req.field_count; i++) {
 		check_within(head, len, req.fields[i].name);
 		check_within(head, len, req.fields[i].value);
@@ -78,10 +78,12 @@ static enum parse_result feed_head(
 	return result;
 }
 
+/* How much of a body comes before its fault is seen depends on the cut: of such a one nothing is noted. */
 static enum parse_result feed_body(
     struct parser *p, const char *data, size_t size, size_t *at, size_t step, struct outcome *o)
 {
 	enum parse_result result = PARSE_MORE;
+	struct outcome before = *o;
 
 	while (result == PARSE_MORE && *at < size) {
 		size_t len = size - *at < step ? size - *at : step, used = 0;
@@ -99,6 +101,8 @@ static enum parse_result feed_body(
 		}
 		free(bytes);
 	}
+	if (result == PARSE_BAD)
+		*o = before;
 	return result;
 }
 

@@ -320,6 +320,7 @@ static int setup(void **state)
 	    .head_ms = 200,
 	    .idle_ms = 300,
 	    .body_ms = 250,
+	    .least_rate = 8,
 	    .write_ms = 300,
 	    .linger_ms = 400});
 	return 0;

@@ -122,7 +122,7 @@ static void note_busy(struct http_request *req, int64_t cpu_us)
 {
 	assert_non_null(req);
 	assert_true(cpu_us > LOOP_BUSY_US);
-	snprintf(busy_path, sizeof(busy_path), "%.*s", SLICE_ARG(req->path));
+	snprintf(busy_path, sizeof(busy_path), "%.*s", SLICE_ARG(req->raw_path));
 	busy_turns++;
 }
 

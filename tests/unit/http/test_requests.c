@@ -51,8 +51,9 @@ static void test_absolute_target(void **state)
 	struct client c = client_open();
 
 	(void)state;
-	client_say(
-	    &c, HEAD("GET", "http://there:80/p?q") "\r\n" HEAD("GET", "http://there") "\r\n");
+	client_say(&c,
+	    "GET http://there:80/p?q HTTP/1.1\r\nHost: there:80\r\n\r\n"
+	    "GET http://there HTTP/1.1\r\nHost: there\r\n\r\n");
 	expect(&c, 200, "GET /p?q there:80");
 	expect(&c, 200, "GET /? there");
 	client_say(&c, HEAD("OPTIONS", "*") "\r\n");
@@ -476,6 +477,23 @@ static long memory_kb(const char *what)
 	return kb;
 }
 
+/* An application that finds no handler for a request is a fault of ours: the client is told, the server lives. */
+static void test_routed_to_no_handler(void **state)
+{
+	struct client c = client_open();
+
+	(void)state;
+	client_say(&c, HEAD("PUT", "/lost") "Content-Length: 3\r\n\r\nabc");
+	expect(&c, 500, "no handler was found for the request\n");
+	expect_closed(&c);
+	assert_int_equal(toy.last_status, 500);
+	client_close(&c);
+	c = client_open();
+	client_say(&c, HEAD("GET", "/") "\r\n");
+	expect(&c, 200, NULL);
+	client_close(&c);
+}
+
 /* 256 MiB in, plain and as one chunk, with a slow consumer: the server's memory does not follow. */
 static void test_memory_is_flat(void **state)
 {
@@ -541,6 +559,7 @@ int main(void)
 	    cmocka_unit_test(test_client_leaves_within_body),
 	    cmocka_unit_test(test_client_leaves_within_file),
 	    cmocka_unit_test(test_many_connections_at_once),
+	    cmocka_unit_test(test_routed_to_no_handler),
 	    cmocka_unit_test(test_memory_is_flat),
 	};
 

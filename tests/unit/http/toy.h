@@ -14,6 +14,7 @@
  *	ANY /loop           the index of the loop
  *	ANY /spin           204, after more CPU time than a turn of a loop may take
  *	ANY /sleep          204, after as long a time without any
+ *	ANY /lost           is routed to no handler
  */
 #ifndef DRYDOCK_TESTS_UNIT_HTTP_TOY_H
 #define DRYDOCK_TESTS_UNIT_HTTP_TOY_H
@@ -146,7 +147,8 @@ static enum http_step say_end(struct http_request *req)
 	http_reply_header(req, "Content-Type", slice_str("text/plain"));
 	http_reply_body(req, req->method_name);
 	http_reply_body(req,
-	    arena_slicef(req->arena, " %.*s?%.*s ", SLICE_ARG(req->path), SLICE_ARG(req->query)));
+	    arena_slicef(
+		req->arena, " %.*s?%.*s ", SLICE_ARG(req->raw_path), SLICE_ARG(req->query)));
 	http_reply_body(req, req->host);
 	return HTTP_DONE;
 }
@@ -299,8 +301,10 @@ static const struct http_handler toy_say = {.body_max = 1024, .end = say_end};
 
 static const struct http_handler *toy_route(struct http_request *req)
 {
+	if (slice_is(req->raw_path, "/lost"))
+		return NULL;
 	for (size_t i = 0; i < sizeof(toy_routes) / sizeof(*toy_routes); i++)
-		if (slice_is(req->path, toy_routes[i].path))
+		if (slice_is(req->raw_path, toy_routes[i].path))
 			return &toy_routes[i].handler;
 	return &toy_say;
 }

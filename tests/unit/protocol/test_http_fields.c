@@ -164,6 +164,22 @@ static void queries(void **state)
 	assert_slice(query_get(exact(a, "&n="), "n", a), "");
 }
 
+static void forms(void **state)
+{
+	struct arena *a = *state;
+	struct slice f = exact(a, "n+1=a+b%2B%20c&n=+&bad=%zz&n=2&%6b=+%");
+
+	assert_slice(form_get(f, "n 1", a), "a b+ c");
+	assert_slice(form_get(f, "n+1", a), NULL);
+	assert_slice(form_get(f, "n", a), " ");
+	assert_slice(form_get(f, "bad", a), "");
+	assert_slice(form_get(f, "k", a), "");
+	assert_slice(form_get(slice_str(NULL), "n", a), NULL);
+	assert_slice(form_decode(exact(a, "+%2b+"), a), " + ");
+	assert_slice(form_decode(exact(a, ""), a), "");
+	assert_slice(form_decode(exact(a, "+%2"), a), NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +189,7 @@ int main(void)
 	    arena_test(accepts),
 	    arena_test(percent),
 	    arena_test(queries),
+	    arena_test(forms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

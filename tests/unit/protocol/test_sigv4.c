@@ -138,6 +138,30 @@ static void finds_either_form(void **state)
 	assert_true(slice_starts(why, slice_str("AWS query-string parameters must include")));
 }
 
+/* Who signs is not asked of a query that says two things, in either form; unsigned ones are not judged. */
+static void refuses_queries_that_are_not_clear(void **state)
+{
+	static const char *const queries[] = {
+	    QUERY "&Action=a&Action=b", QUERY "&X-Amz-Date=20150830T123600Z", QUERY "&a=%g0"};
+	struct sigv4_request r = request_of(headers, COUNT(headers));
+	struct sigv4_credential c;
+
+	for (size_t i = 0; i < COUNT(queries); i++)
+		for (r.field_count = 2; r.field_count <= COUNT(headers);
+		     r.field_count += COUNT(headers) - 2) {
+			struct slice why = {0};
+
+			r.query = exact(*state, queries[i]);
+			assert_int_equal(sigv4_find(&r, *state, &c, &why), SIGV4_INCOMPLETE);
+			assert_true(
+			    slice_starts(why, slice_str("A parameter of the query string")));
+			assert_null(c.access_key.at);
+		}
+	r.field_count = 2;
+	r.query = exact(*state, "a=1&a=2");
+	assert_int_equal(sigv4_find(&r, *state, &c, &(struct slice){0}), SIGV4_ABSENT);
+}
+
 static void says_what_is_missing(void **state)
 {
 	static const struct {
@@ -408,6 +432,7 @@ int main(void)
 	    arena_test(other_spellings),
 	    arena_test(refuses),
 	    arena_test(finds_either_form),
+	    arena_test(refuses_queries_that_are_not_clear),
 	    arena_test(says_what_is_missing),
 	    arena_test(times),
 	    arena_test(no_time),

@@ -11,6 +11,7 @@
 #include "server/http/tls.h"
 #include "server/log.h"
 #include "server/log_out.h"
+#include "server/memory_limit.h"
 #include "server/policy_cache.h"
 #include "server/registry/registry.h"
 
@@ -51,18 +52,21 @@ static const struct http_handler *route(struct http_request *req)
 }
 
 /*
- * What the transport refuses by itself. A body that is too large, or for which there is no room on the disk, is
+ * What the transport refuses by itself. A body that is too large, or for which there is no room on the disk or in memory, is
  * answered in the envelope of the API it came by; a head that could not be read belongs to neither.
  */
 static void refuse(struct http_request *req, int status, const char *reason)
 {
 	struct call *c = call_of(req);
 
-	if ((status != 413 && status != 507) || !c) {
+	if ((status != 413 && status != 503 && status != 507) || !c) {
 		http_reply_text(req, status, reason);
 		return;
 	}
-	call_fail(c, status == 413 ? ERR_BODY_TOO_LARGE : ERR_STORAGE_FULL);
+	call_fail(c,
+	    status == 413       ? ERR_BODY_TOO_LARGE
+		: status == 503 ? ERR_MEMORY_SHORT
+				: ERR_STORAGE_FULL);
 	if (slice_starts(req->path, slice_str("/v2/")))
 		registry_error(c);
 	else
@@ -80,6 +84,12 @@ static const char *error_name(const struct call *c)
 	if (!slice_starts(c->req->path, slice_str("/v2")))
 		return entry->exception;
 	return entry->registry_code ? entry->registry_code : "UNAUTHORIZED";
+}
+
+static void keep(struct http_request *req, struct arena *kept)
+{
+	if (call_of(req))
+		call_keep(call_of(req), kept);
 }
 
 static void finished(struct http_request *req)
@@ -198,7 +208,18 @@ static void say_authority(char *out, size_t room, const char *host, uint16_t por
 		snprintf(out, room, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
 }
 
-static bool listen_and_serve(struct app *app, const struct config *config, struct err *err)
+/* As many loops as were asked for, else one per core, but no more than memory is there for. */
+static unsigned choose_threads(const struct config *config, const struct memory_limit *memory)
+{
+	unsigned cores = http_cores();
+
+	if (config->threads || !memory || !memory->threads_max || memory->threads_max > cores)
+		return config->threads;
+	return memory->threads_max;
+}
+
+static bool listen_and_serve(struct app *app, const struct config *config,
+    const struct memory_limit *memory, struct err *err)
 {
 	struct http_options options = {
 	    .host = config->listen_host,
@@ -207,14 +228,16 @@ static bool listen_and_serve(struct app *app, const struct config *config, struc
 	    .tls = app->tls,
 	    .tls_host = config->tls_host,
 	    .tls_port = config->tls_port,
-	    .threads = config->threads,
+	    .threads = choose_threads(config, memory),
 	    .max_connections = config->max_connections,
+	    .memory_bytes = memory ? memory->total : 0,
 	    .body_folder = store_path(app->store),
 	    .user = app,
 	    .loop_start = loop_start,
 	    .loop_stop = loop_stop,
 	    .route = route,
 	    .refuse = refuse,
+	    .keep = keep,
 	    .finished = finished,
 	    .busy = say_busy,
 	    .handshake_failed = handshake_failed,
@@ -253,8 +276,8 @@ static void list_names(struct app *app)
 	app->names = (struct browser_names){app->name_list, count};
 }
 
-bool app_start(struct app *app, const struct config *config, struct store *store,
-    const struct iam_config *iam, struct err *err)
+bool app_start(struct app *app, const struct config *config, const struct memory_limit *memory,
+    struct store *store, const struct iam_config *iam, struct err *err)
 {
 	*app = (struct app){.config = config, .store = store, .iam = iam};
 	memcpy(app->seal_key, store_token_key(store), TOKEN_KEY_LEN);
@@ -262,7 +285,7 @@ bool app_start(struct app *app, const struct config *config, struct store *store
 		token_key_derive(store_token_key(store), "drydock proved callers\n", app->seal_key);
 	list_names(app);
 	if (doors_setup(app, err) && tls_start(app, config, err) &&
-	    listen_and_serve(app, config, err))
+	    listen_and_serve(app, config, memory, err))
 		return true;
 	app_release(app);
 	return false;

@@ -1,8 +1,9 @@
 /*
  * Chunks in a list, newest first. The first has a fixed size and survives a reset, so that an
- * ordinary request allocates nothing from the system; later ones double, and a large request gets
- * one of its own size, which goes at the next reset: what one request needed is never kept for the
- * rest of a connection's life.
+ * ordinary request allocates nothing from the system; later ones double, and go at the next reset:
+ * what one request needed is never kept for the rest of a connection's life. A large allocation has
+ * a chunk of its own in a second list, so that it can grow by realloc, which for megabytes moves
+ * pages and copies nothing.
  *
  * Under AddressSanitizer what is not handed out is poisoned and allocations are kept apart, so that
  * running over the end of one is caught as it would be with malloc.
@@ -36,6 +37,7 @@ enum {
 	ALIGN = 16,
 	FIRST_CHUNK = 8 * 1024,
 	CHUNK_MAX = 256 * 1024,
+	LARGE = 64 * 1024,
 };
 
 struct arena_chunk {
@@ -49,10 +51,27 @@ void arena_init(struct arena *a)
 	*a = (struct arena){0};
 }
 
-static void chunk_free(struct arena_chunk *c)
+void arena_init_counted(struct arena *a, struct memory *memory)
+{
+	*a = (struct arena){.memory = memory};
+}
+
+static void chunk_free(struct arena *a, struct arena_chunk *c)
 {
 	ASAN_UNPOISON_MEMORY_REGION(c, c->size);
+	a->held -= c->size;
+	memory_give(a->memory, c->size);
 	free(c);
+}
+
+static void chunks_free(struct arena *a, struct arena_chunk **list)
+{
+	while (*list) {
+		struct arena_chunk *older = (*list)->next;
+
+		chunk_free(a, *list);
+		*list = older;
+	}
 }
 
 static void chunk_use(struct arena *a, struct arena_chunk *c)
@@ -67,24 +86,41 @@ void arena_reset(struct arena *a)
 {
 	struct arena_chunk *c = a->chunk;
 
+	chunks_free(a, &a->large);
 	while (c && (c->next || c->size != FIRST_CHUNK)) {
 		struct arena_chunk *older = c->next;
-		chunk_free(c);
+		chunk_free(a, c);
 		c = older;
 	}
-	arena_init(a);
+	a->chunk = NULL;
+	a->at = a->end = NULL;
 	if (c)
 		chunk_use(a, c);
 }
 
 void arena_release(struct arena *a)
 {
-	while (a->chunk) {
-		struct arena_chunk *older = a->chunk->next;
-		chunk_free(a->chunk);
-		a->chunk = older;
-	}
-	arena_init(a);
+	chunks_free(a, &a->large);
+	chunks_free(a, &a->chunk);
+	arena_init_counted(a, a->memory);
+}
+
+/* A chunk of size bytes, counted already, that was `old` (NULL: a new one). */
+static struct arena_chunk *chunk_resize(struct arena *a, struct arena_chunk *old, size_t size)
+{
+	struct arena_chunk *c = memory_realloc(a->memory, old, size);
+
+	if (!c)
+		abort();
+	a->held += size - (old ? c->size : 0);
+	c->size = size;
+	return c;
+}
+
+static struct arena_chunk *chunk_new(struct arena *a, size_t size)
+{
+	memory_count(a->memory, size);
+	return chunk_resize(a, NULL, size);
 }
 
 /* A chunk in which need bytes fit. */
@@ -96,25 +132,102 @@ static void arena_grow(struct arena *a, size_t need)
 		size = a->chunk->size < CHUNK_MAX / 2 ? a->chunk->size * 2 : CHUNK_MAX;
 	if (size - sizeof(struct arena_chunk) < need)
 		size = sizeof(struct arena_chunk) + need;
-	struct arena_chunk *c = malloc(size);
-	if (!c)
-		abort();
-	c->size = size;
+	struct arena_chunk *c = chunk_new(a, size);
 	c->next = a->chunk;
 	chunk_use(a, c);
 }
 
-void *arena_alloc(struct arena *a, size_t len)
+/* With what is between two allocations. */
+static size_t room_of(size_t len)
 {
 	if (len > SIZE_MAX / 2)
 		abort();
-	size_t need = ((len + ALIGN - 1) & ~(size_t)(ALIGN - 1)) + REDZONE;
+	return ((len + ALIGN - 1) & ~(size_t)(ALIGN - 1)) + REDZONE;
+}
+
+/* Hands out the first len bytes of a large chunk. */
+static void *large_use(struct arena_chunk *c, size_t len)
+{
+	ASAN_UNPOISON_MEMORY_REGION(c, c->size);
+	ASAN_POISON_MEMORY_REGION(c->bytes + len, c->size - sizeof(*c) - len);
+	return c->bytes;
+}
+
+/* A large chunk, counted already. */
+static void *large_new(struct arena *a, size_t len)
+{
+	struct arena_chunk *c = chunk_resize(a, NULL, sizeof(*c) + room_of(len));
+
+	c->next = a->large;
+	a->large = c;
+	return large_use(c, len);
+}
+
+void *arena_alloc(struct arena *a, size_t len)
+{
+	size_t need = room_of(len);
+
+	if (len >= LARGE) {
+		memory_count(a->memory, sizeof(struct arena_chunk) + need);
+		return large_new(a, len);
+	}
 	if (!a->at || (size_t)(a->end - a->at) < need)
 		arena_grow(a, need);
 	char *at = a->at;
 	a->at += need;
 	ASAN_UNPOISON_MEMORY_REGION(at, len);
 	return at;
+}
+
+/* The large chunk that holds an allocation; it ends in NULL when there is none. */
+static struct arena_chunk **large_find(struct arena *a, const void *at)
+{
+	struct arena_chunk **place = &a->large;
+
+	while (*place && (void *)(*place)->bytes != at)
+		place = &(*place)->next;
+	return place;
+}
+
+void arena_give(struct arena *a, const void *at)
+{
+	struct arena_chunk **place = large_find(a, at), *c = *place;
+
+	if (!c)
+		return;
+	*place = c->next;
+	chunk_free(a, c);
+}
+
+static void *large_extend(struct arena *a, struct arena_chunk **place, size_t len)
+{
+	size_t size = sizeof(**place) + room_of(len), before = (*place)->size;
+
+	if (size > before) {
+		if (!memory_take(a->memory, size - before))
+			return NULL;
+		ASAN_UNPOISON_MEMORY_REGION(*place, before);
+		*place = chunk_resize(a, *place, size);
+	}
+	return large_use(*place, len);
+}
+
+void *arena_extend(struct arena *a, void *at, size_t old, size_t len)
+{
+	struct arena_chunk **place = large_find(a, at);
+	void *made;
+
+	if (*place)
+		return large_extend(a, place, len);
+	if (len < LARGE)
+		made = arena_alloc(a, len);
+	else if (memory_take(a->memory, sizeof(struct arena_chunk) + room_of(len)))
+		made = large_new(a, len);
+	else
+		return NULL;
+	if (old)
+		memcpy(made, at, old < len ? old : len);
+	return made;
 }
 
 void *arena_zalloc(struct arena *a, size_t len)

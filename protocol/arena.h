@@ -3,7 +3,8 @@
  *
  * One thread at a time. A request owns one; what is allocated from it is freed by arena_reset (which
  * keeps the first chunk for the next request) or arena_release, never singly. Running out of memory
- * aborts: every size a client can choose is bounded before it gets here.
+ * aborts: every size a client can choose is bounded, and counted (memory.h), before it gets here. What
+ * may grow to megabytes asks arena_extend, which can say no.
  *
  *	struct arena a;
  *	arena_init(&a);
@@ -13,6 +14,7 @@
 #ifndef DRYDOCK_PROTOCOL_ARENA_H
 #define DRYDOCK_PROTOCOL_ARENA_H
 
+#include "protocol/memory.h"
 #include "protocol/slice.h"
 
 #include <stdarg.h>
@@ -22,15 +24,27 @@ struct arena_chunk;
 struct arena {
 	struct arena_chunk *chunk; /* newest first; NULL until something was allocated */
 	char *at, *end;            /* what is left of it */
+	struct arena_chunk *large; /* of one allocation each, newest first */
+	size_t held;               /* bytes of all of them */
+	struct memory *memory;     /* the account they are taken from; NULL: none */
 };
 
 void arena_init(struct arena *a);
+/* The same, with an account that outlives it. */
+void arena_init_counted(struct arena *a, struct memory *memory);
 void arena_reset(struct arena *a);
 void arena_release(struct arena *a);
 
 /* len bytes, aligned for any type, contents undefined; never NULL. */
 void *arena_alloc(struct arena *a, size_t len);
-/* The same, zeroed. */
+/*
+ * What was allocated with old bytes (NULL: nothing was), now with len, its contents kept; it may have moved. A large one
+ * grows where it is, and leaves no copy behind. NULL: its account has not so much left, and nothing has changed.
+ */
+void *arena_extend(struct arena *a, void *at, size_t old, size_t len);
+/* Gives back what is large (64 KiB) before the rest goes; of anything else nothing happens. */
+void arena_give(struct arena *a, const void *at);
+/* arena_alloc, zeroed. */
 void *arena_zalloc(struct arena *a, size_t len);
 /* A zeroed array of count elements; aborts when the product overflows. */
 void *arena_array(struct arena *a, size_t count, size_t size);

@@ -27,9 +27,11 @@ char *buf_reserve(struct buf *b, size_t len)
 			cap = b->len + len;
 		if (cap < BUF_FIRST && BUF_FIRST <= b->max)
 			cap = BUF_FIRST;
-		char *grown = arena_alloc(b->arena, cap);
-		if (b->len)
-			memcpy(grown, b->at, b->len);
+		char *grown = arena_extend(b->arena, b->at, b->len, cap);
+		if (!grown) {
+			b->overflow = b->starved = true;
+			return NULL;
+		}
 		b->at = grown;
 		b->cap = cap;
 	}

@@ -2,7 +2,8 @@
  * A growing byte buffer in an arena, with a mandatory maximum.
  *
  * Appending past the maximum sets overflow and drops the bytes; the caller looks once, at the end.
- * Growth doubles, copying within the arena, so that what a buffer of n bytes costs is at most 2n.
+ * Growth doubles; a large buffer grows where it is, so that one of n bytes costs at most 2n. When the arena's account has
+ * not so much left, that counts as overflow too, and starved says so.
  */
 #ifndef DRYDOCK_PROTOCOL_BUF_H
 #define DRYDOCK_PROTOCOL_BUF_H
@@ -14,6 +15,7 @@ struct buf {
 	char *at;
 	size_t len, cap, max;
 	bool overflow;
+	bool starved; /* it overflowed because memory is short: later there may be some */
 };
 
 /* max: most bytes it may ever hold; hint: bytes to reserve at once (0: none). */

@@ -214,6 +214,8 @@ static const struct error_entry entries[ERR_COUNT] = {
 	    "Drydock could not read or write its data: its log says why", SAID_BY_US},
 	[ERR_SHUTTING_DOWN] = {"ServerException", 500, "UNAVAILABLE", 503,
 	    "Drydock is shutting down: try again", SAID_BY_US},
+	[ERR_MEMORY_SHORT] = {"ServiceUnavailable", 503, "UNAVAILABLE", 503,
+	    "Too many requests hold memory at this moment: try again", SAID_BY_US},
 };
 /* clang-format on */
 

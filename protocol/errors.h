@@ -101,6 +101,7 @@ enum error_code {
 	ERR_STORAGE_FULL,
 	ERR_STORAGE_FAILED, /* I/O or database error; the cause is in {detail} for the log, not said */
 	ERR_SHUTTING_DOWN,
+	ERR_MEMORY_SHORT, /* what clients choose takes all there is (memory.h); later there may be some */
 
 	ERR_COUNT
 };

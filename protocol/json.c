@@ -198,6 +198,21 @@ cJSON *json_parse(struct slice text)
 	return json_parse_up_to(text, JSON_VALUES_MAX);
 }
 
+size_t json_cost(struct slice text)
+{
+	enum {
+		VALUE_BYTES = 144 /* cJSON's 64, a name and a string, what malloc adds to each */
+	};
+	size_t values = 1;
+
+	/* Every value but the first follows one of these. */
+	for (size_t i = 0; i < text.len; i++)
+		values += text.at[i] == ',' || text.at[i] == '[' || text.at[i] == '{';
+	if (values > JSON_VALUES_MAX)
+		values = JSON_VALUES_MAX;
+	return text.len + values * VALUE_BYTES;
+}
+
 cJSON *json_parse_up_to(struct slice text, size_t values_max)
 {
 	const char *end = NULL;

@@ -26,6 +26,8 @@ enum { JSON_DEPTH_MAX = 64, JSON_VALUES_MAX = 128 * 1024 };
 cJSON *json_parse(struct slice text);
 /* The same with another bound on values, for texts that no client sends. */
 cJSON *json_parse_up_to(struct slice text, size_t values_max);
+/* The most that json_parse's tree of this text takes of memory, in bytes: never less than that. */
+size_t json_cost(struct slice text);
 /* True when text is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool utf8_valid(struct slice text);
 /* Characters (code points) in well-formed UTF-8. */

@@ -10,6 +10,7 @@
 #include "server/http/tls.h"
 #include "server/log.h"
 #include "server/log_out.h"
+#include "server/memory_limit.h"
 #include "server/policy_cache.h"
 #include "server/registry/registry.h"
 
@@ -87,7 +88,7 @@ static void answer_error(struct call *c)
 }
 
 /*
- * What the transport refuses by itself. A body that is too large, or for which there is no room on the disk, is
+ * What the transport refuses by itself. A body that is too large, or for which there is no room on the disk or in memory, is
  * answered in the envelope of the API it came by; a head that could not be read belongs to none.
  */
 static void refuse(struct http_request *req, int status, const char *reason)
@@ -97,11 +98,14 @@ static void refuse(struct http_request *req, int status, const char *reason)
 	if (status == 500)
 		log_say(LOG_LEVEL_ERROR, "request %s: %s", c ? c->request_id : "without a head",
 		    reason);
-	if ((status != 413 && status != 507) || !c || c->api <= API_LINK) {
+	if ((status != 413 && status != 503 && status != 507) || !c || c->api <= API_LINK) {
 		http_reply_text(req, status, reason);
 		return;
 	}
-	call_fail(c, status == 413 ? ERR_BODY_TOO_LARGE : ERR_STORAGE_FULL);
+	call_fail(c,
+	    status == 413       ? ERR_BODY_TOO_LARGE
+		: status == 503 ? ERR_MEMORY_SHORT
+				: ERR_STORAGE_FULL);
 	answer_error(c);
 }
 
@@ -121,6 +125,12 @@ static const char *error_name(const struct call *c)
 	default:
 		return entry->exception;
 	}
+}
+
+static void keep(struct http_request *req, struct arena *kept)
+{
+	if (call_of(req))
+		call_keep(call_of(req), kept);
 }
 
 static void finished(struct http_request *req)
@@ -152,7 +162,7 @@ static void finished(struct http_request *req)
 /* In debug builds, where the functional tests look for it; elsewhere /metrics counts. */
 static void say_busy(struct http_request *req, int64_t cpu_us)
 {
-#ifdef NDEBUG
+#ifndef DRYDOCK_FAULTS /* a development build says it; /metrics counts it in every build */
 	(void)req;
 	(void)cpu_us;
 #else
@@ -239,7 +249,18 @@ static void say_authority(char *out, size_t room, const char *host, uint16_t por
 		snprintf(out, room, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
 }
 
-static bool listen_and_serve(struct app *app, const struct config *config, struct err *err)
+/* As many loops as were asked for, else one per core, but no more than memory is there for. */
+static unsigned choose_threads(const struct config *config, const struct memory_limit *memory)
+{
+	unsigned cores = http_cores();
+
+	if (config->threads || !memory || !memory->threads_max || memory->threads_max > cores)
+		return config->threads;
+	return memory->threads_max;
+}
+
+static bool listen_and_serve(struct app *app, const struct config *config,
+    const struct memory_limit *memory, struct err *err)
 {
 	struct http_options options = {
 	    .host = config->listen_host,
@@ -248,14 +269,16 @@ static bool listen_and_serve(struct app *app, const struct config *config, struc
 	    .tls = app->tls,
 	    .tls_host = config->tls_host,
 	    .tls_port = config->tls_port,
-	    .threads = config->threads,
+	    .threads = choose_threads(config, memory),
 	    .max_connections = config->max_connections,
+	    .memory_bytes = memory ? memory->total : 0,
 	    .body_folder = store_path(app->store),
 	    .user = app,
 	    .loop_start = loop_start,
 	    .loop_stop = loop_stop,
 	    .route = route,
 	    .refuse = refuse,
+	    .keep = keep,
 	    .finished = finished,
 	    .busy = say_busy,
 	    .handshake_failed = handshake_failed,
@@ -294,8 +317,8 @@ static void list_names(struct app *app)
 	app->names = (struct browser_names){app->name_list, count};
 }
 
-bool app_start(struct app *app, const struct config *config, struct store *store,
-    const struct iam_config *iam, struct err *err)
+bool app_start(struct app *app, const struct config *config, const struct memory_limit *memory,
+    struct store *store, const struct iam_config *iam, struct err *err)
 {
 	*app = (struct app){.config = config, .store = store, .iam = iam};
 	memcpy(app->seal_key, store_token_key(store), TOKEN_KEY_LEN);
@@ -303,7 +326,7 @@ bool app_start(struct app *app, const struct config *config, struct store *store
 		token_key_derive(store_token_key(store), "drydock proved callers\n", app->seal_key);
 	list_names(app);
 	if (doors_setup(app, err) && tls_start(app, config, err) &&
-	    listen_and_serve(app, config, err))
+	    listen_and_serve(app, config, memory, err))
 		return true;
 	app_release(app);
 	return false;

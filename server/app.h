@@ -15,6 +15,7 @@
 #include "storage/store.h"
 
 struct iam_config;
+struct memory_limit;
 struct policy_cache;
 
 struct app {
@@ -47,9 +48,9 @@ struct app_loop {
 	uint64_t random; /* state of the request ids' generator */
 };
 
-/* Starts to listen and serve in the background; false with *err filled. */
-bool app_start(struct app *app, const struct config *config, struct store *store,
-    const struct iam_config *iam, struct err *err);
+/* Starts to listen and serve in the background, within this memory (NULL: any); false with *err filled. */
+bool app_start(struct app *app, const struct config *config, const struct memory_limit *memory,
+    struct store *store, const struct iam_config *iam, struct err *err);
 /* Finishes what runs (grace_ms at most), closes every connection, joins the threads. */
 void app_stop(struct app *app, int grace_ms);
 /* The ports listened on, once started; 0: none. */

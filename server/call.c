@@ -48,6 +48,27 @@ struct call *call_new(struct http_request *req)
 	return c;
 }
 
+void call_keep(struct call *c, struct arena *kept)
+{
+	struct call *copy = arena_zalloc(kept, sizeof(*copy));
+
+	copy->app = c->app;
+	copy->req = c->req;
+	copy->reader = c->reader;
+	copy->arena = c->arena; /* the connection's: kept becomes it */
+	copy->api = c->api;
+	copy->path = arena_dup(kept, c->path);
+	copy->operation = c->operation;
+	copy->repository.name = arena_dup(kept, c->repository.name);
+	copy->reference = arena_dup(kept, c->reference);
+	copy->error.code = c->error.code;
+	copy->error.detail = arena_dup(kept, c->error.detail);
+	memcpy(copy->request_id, c->request_id, sizeof(copy->request_id));
+	if (c->release)
+		c->release(c);
+	copy->req->user = copy;
+}
+
 int64_t call_now_ms(const struct call *c)
 {
 	return clock_now_ms(store_clock(c->app->store));

@@ -79,6 +79,12 @@ struct call {
 struct call *call_of(struct http_request *req);
 struct call *call_new(struct http_request *req);
 
+/*
+ * Copies into `kept` what log and counters will say of a call whose reply is complete, and makes that the request's call:
+ * the arena that it was made in goes.
+ */
+void call_keep(struct call *c, struct arena *kept);
+
 int64_t call_now_ms(const struct call *c);
 /* With which all is sealed that clients bring back: tokens, session tokens, links, places in lists (app.h). */
 const uint8_t *call_seal_key(const struct call *c);

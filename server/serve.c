@@ -3,6 +3,7 @@
 #include "server/iam_file.h"
 #include "server/log.h"
 #include "server/log_out.h"
+#include "server/memory_limit.h"
 #include "server/verbs.h"
 #include "storage/lifecycle_run.h"
 
@@ -51,9 +52,16 @@ static void arm_second_signal(const sigset_t *stop)
 	pthread_sigmask(SIG_UNBLOCK, stop, NULL);
 }
 
-/* What a large request needed goes back to the system at once, however often such requests come. */
-static void keep_memory_flat(void)
+/*
+ * What a large request needed goes back to the system at once, however often such requests come. Where addresses are few,
+ * threads share one heap: glibc would map 64 MiB for each one's own.
+ */
+static void keep_memory_flat(const struct memory_limit *limit)
 {
+#ifdef M_ARENA_MAX
+	if (limit->addresses_limited)
+		mallopt(M_ARENA_MAX, 1);
+#endif
 #ifdef M_MMAP_THRESHOLD
 	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 #endif
@@ -137,6 +145,7 @@ static int serve(const struct config *config, const struct iam_config *iam)
 	    .enforce_policies = config->auth == AUTH_IAM,
 	    .lifecycle_ran = log_lifecycle,
 	    .checkpoint_failed = log_checkpoint};
+	struct memory_limit memory = memory_limit_find();
 	struct err err = {""};
 	struct store *store;
 	struct app app;
@@ -145,14 +154,14 @@ static int serve(const struct config *config, const struct iam_config *iam)
 
 	block_signals(&stop);
 	raise_descriptor_limit();
-	keep_memory_flat();
+	keep_memory_flat(&memory);
 	log_out_start();
 	store = store_open(&options, &err);
 	if (!store) {
 		fprintf(stderr, "drydock: %s\n", err.text);
 		return 1;
 	}
-	if (!app_start(&app, config, store, iam, &err)) {
+	if (!app_start(&app, config, &memory, store, iam, &err)) {
 		store_close(store);
 		log_out_end();
 		fprintf(stderr, "drydock: %s\n", err.text);

@@ -34,7 +34,7 @@ static bool serve_folder(struct registry_client *r, char *url, size_t room, stru
 		    "%.300s (while a server runs on that folder, go through it: --to or --from "
 		    "http://127.0.0.1:5001)",
 		    why.text);
-	if (!app_start(&r->app, &config, r->store, NULL, err))
+	if (!app_start(&r->app, &config, NULL, r->store, NULL, err))
 		return false;
 	r->serving = true;
 	snprintf(url, room, "http://127.0.0.1:%u", (unsigned)app_port(&r->app));

@@ -92,6 +92,7 @@ struct ecr_call {
 	const struct model_operation *model;
 	const struct operation *operation;
 	cJSON *input;
+	size_t input_bytes; /* counted for it */
 	struct buf out;
 	struct json_writer writer;
 };
@@ -117,6 +118,8 @@ static void release(struct call *c)
 
 	cJSON_Delete(e->input);
 	e->input = NULL;
+	memory_give(c->arena->memory, e->input_bytes);
+	e->input_bytes = 0;
 }
 
 struct json_writer *ecr_begin(struct call *c)
@@ -170,6 +173,8 @@ enum http_step ecr_reply(struct call *c)
 	struct ecr_call *e = ecr_call_of(c);
 
 	json_object_end(&e->writer);
+	if (e->out.starved)
+		return ecr_fail(c, ERR_MEMORY_SHORT);
 	if (e->out.overflow) {
 		call_fail(c, ERR_LIMIT_EXCEEDED)->detail = slice_str(ECR_ANSWER_TOO_LARGE);
 		return ecr_error(c);
@@ -269,7 +274,13 @@ static bool find_target(struct call *c, struct ecr_call *e)
 static void read_input(struct call *c, struct ecr_call *e)
 {
 	struct slice body = c->req->body;
+	size_t bytes = json_cost(body);
 
+	if (!memory_take(c->arena->memory, bytes)) {
+		call_fail(c, ERR_MEMORY_SHORT);
+		return;
+	}
+	e->input_bytes = bytes;
 	e->input = json_parse(body.len ? body : slice_str("{}"));
 	if (!cJSON_IsObject(e->input))
 		call_fail(c, ERR_SERIALIZATION);

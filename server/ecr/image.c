@@ -330,6 +330,15 @@ static void write_get_failures(struct json_writer *w, const struct batch_get *b)
 	json_array_end(w);
 }
 
+/* Whether no later entry says the manifest of this one: its bytes may go, so that the answer does not double them. */
+static bool is_last_use(const struct batch_get *b, size_t index)
+{
+	for (size_t i = index + 1; i < b->count; i++)
+		if (b->entries[i].manifest == b->entries[index].manifest)
+			return false;
+	return true;
+}
+
 /* Converts what is to be converted, and writes the answer, unless it would be too large: then c->error. */
 static void compose_found(struct call *c)
 {
@@ -353,9 +362,16 @@ static void compose_found(struct call *c)
 		return;
 	w = ecr_begin(c);
 	json_put_array(w, "images");
-	for (size_t i = 0; i < b->count; i++)
-		if (b->entries[i].manifest)
+	for (size_t i = 0; i < b->count; i++) {
+		const struct batch_manifest *m = b->entries[i].manifest;
+
+		if (m)
 			write_found(c, w, &b->entries[i]);
+		if (m && is_last_use(b, i)) {
+			arena_give(c->arena, m->stored.bytes.at);
+			arena_give(c->arena, m->given.bytes.at);
+		}
+	}
 	json_array_end(w);
 	write_get_failures(w, b);
 }

@@ -19,6 +19,8 @@
 #define TURNS_MAX 256               /* states passed in one event, so that connections take turns */
 #define SLIM_AFTER_US 1000000
 
+static const char no_memory[] = "too many requests hold memory at this moment: try again";
+
 static bool conn_refuse(struct conn *c, int status, const char *reason);
 
 static void deadline_in(struct conn *c, uint32_t ms)
@@ -66,11 +68,8 @@ static void request_reset(struct conn *c)
 	c->out_index = 0;
 	if (c->head_at == c->head_len) {
 		c->head_at = c->head_len = 0;
-		if (c->head_cap > HEAD_BUF_BYTES) {
-			free(c->head_buf);
-			c->head_buf = NULL;
-			c->head_cap = 0;
-		}
+		if (c->head_cap > HEAD_BUF_BYTES)
+			receive_free_head(c);
 	}
 	receive_done(c);
 	c->state = CONN_READ_HEAD;
@@ -138,6 +137,8 @@ static bool reply_begin(struct conn *c)
 		http_reply_text(&c->req, 500, "internal error");
 	if (c->loop->draining || (!c->body_complete && !reply->close && !rest_is_small(c)))
 		reply->close = true;
+	if (reply->status == 503)
+		http_reply_header(&c->req, "Retry-After", slice_str("1"));
 	reply_render(c);
 	c->out_sent = 0;
 	c->out_index = 0;
@@ -287,6 +288,8 @@ static bool head_more(struct conn *c)
 		return conn_refuse(c, 431, "the request head is too large");
 	}
 	result = receive_head(c);
+	if (result == RECEIVE_NO_MEMORY)
+		return conn_refuse(c, 503, no_memory);
 	if (result == RECEIVE_END && c->in_head)
 		return conn_refuse(c, 400, "the request head is incomplete");
 	if (result == RECEIVE_END || result == RECEIVE_BROKEN)
@@ -337,6 +340,8 @@ static bool start(struct conn *c)
 		return conn_refuse(c, 500, "no handler was found for the request");
 	if (req->content_length > 0 && (uint64_t)req->content_length > req->handler->body_max)
 		return conn_refuse(c, 413, "the request body is too large");
+	if (!server_has_memory(c->loop->server))
+		return conn_refuse(c, 503, no_memory);
 	c->live = true;
 	return take_step(c, CONN_START, req->handler->start ? req->handler->start(req) : HTTP_GO);
 }
@@ -369,9 +374,20 @@ static bool body_more(struct conn *c)
 	case RECEIVE_END:
 		return conn_refuse(c, 400, "the request body is incomplete");
 	case RECEIVE_BROKEN:
+	case RECEIVE_NO_MEMORY: /* not of a body */
 		return conn_lost(c);
 	}
 	abort();
+}
+
+/* A body that could not be kept in a file. */
+static bool refuse_unkept(struct conn *c)
+{
+	if (error_of_errno(errno) == ERR_STORAGE_FULL)
+		return conn_refuse(c, 507, "the request body could not be kept");
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		return conn_refuse(c, 503, no_memory);
+	return conn_refuse(c, 500, "the request body could not be kept");
 }
 
 static bool read_body(struct conn *c)
@@ -389,8 +405,7 @@ static bool read_body(struct conn *c)
 	if (piece.len > 0 && handler->body)
 		step = handler->body(&c->req, piece);
 	else if (piece.len > 0 && !receive_collect(c, piece))
-		return conn_refuse(c, error_of_errno(errno) == ERR_STORAGE_FULL ? 507 : 500,
-		    "the request body could not be kept");
+		return refuse_unkept(c);
 	return take_step(c, CONN_READ_BODY, step);
 }
 
@@ -428,7 +443,7 @@ static bool end(struct conn *c)
 	if (c->spill.fd >= 0)
 		c->req.body = spill_map(&c->spill);
 	if (c->spill.fd >= 0 && !c->req.body.at)
-		return conn_refuse(c, 500, "the request body could not be read");
+		return refuse_unkept(c);
 	return take_step(c, CONN_END, c->req.handler->end(&c->req));
 }
 
@@ -443,12 +458,55 @@ static bool reply_waits(struct conn *c)
 	return false;
 }
 
+/*
+ * Of a reply that its client is slow to take the rest goes to a file, so that it costs a descriptor instead of
+ * memory, whatever the client does. False when there is no room for that file: the request is lost.
+ */
+static bool put_aside(struct conn *c)
+{
+	struct arena kept;
+
+	if (!send_holds_memory(c))
+		return true;
+	if (!send_aside(c)) {
+		conn_lost(c);
+		return false;
+	}
+	arena_init_counted(&kept, memory_of(c));
+	/* What the log says of the request, and what stands in the head's buffer, which may take the next head. */
+	c->req.method_name = arena_dup(&kept, c->req.method_name);
+	c->req.target = arena_dup(&kept, c->req.target);
+	c->req.raw_path = c->req.query = c->req.host = (struct slice){0};
+	if (!receive_let_go(c))
+		c->req.reply.close = true;
+	if (options_of(c)->keep)
+		options_of(c)->keep(&c->req, &kept);
+	else
+		c->req.user = NULL;
+	c->req.fields = NULL;
+	c->req.field_count = 0;
+	c->req.reply.fields = NULL;
+	c->req.reply.field_count = c->req.reply.field_room = 0;
+	c->req.body = (struct slice){0};
+	c->collect = NULL;
+	c->collect_cap = 0;
+	spill_release(&c->spill);
+	arena_release(&c->arena);
+	c->arena = kept;
+	return true;
+}
+
+/* A client that is just not as fast as the server has until the next tick, while memory is not short. */
 static bool write_reply(struct conn *c)
 {
 	bool failed = false;
 
-	if (!send_pieces(c, &failed))
-		return failed ? conn_lost(c) : reply_waits(c);
+	if (!send_pieces(c, &failed)) {
+		if (failed)
+			return conn_lost(c);
+		reply_waits(c);
+		return memory_beyond(memory_of(c), MEMORY_IN_FILES) && !put_aside(c);
+	}
 	c->state = c->req.reply.file >= 0 ? CONN_FILE : CONN_NEXT;
 	return true;
 }
@@ -476,6 +534,9 @@ static bool next(struct conn *c)
 		/* Closing over unread bytes would reset the connection and lose the reply. */
 		c->io->shut(c);
 		c->state = CONN_LINGER;
+		/* Nothing of the request is needed for reading what is for nobody. */
+		receive_free_head(c);
+		arena_release(&c->arena);
 	} else {
 		c->state = CONN_CLOSED;
 	}
@@ -526,8 +587,9 @@ static void conn_free(struct conn *c)
 	close(c->fd);
 	if (c->in)
 		loop_buffer_give(loop, c->in);
-	free(c->head_buf);
+	receive_free_head(c);
 	arena_release(&c->arena);
+	memory_give(connections_of(c), sizeof(*c));
 	atomic_fetch_sub_explicit(&loop->open, 1, memory_order_relaxed);
 	loop_unlink(loop, c);
 	free(c);
@@ -678,10 +740,15 @@ void http_resume(struct http_request *req)
 struct conn *conn_new(struct http_loop *loop, int fd, const struct sockaddr *remote,
     socklen_t remote_len, bool secure, bool overflow)
 {
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c;
 
-	if (!c)
-		abort();
+	if (!memory_take(&loop->server->connections, sizeof(*c)))
+		return NULL;
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		memory_give(&loop->server->connections, sizeof(*c));
+		return NULL;
+	}
 	c->loop = loop;
 	c->io = secure ? &conn_io_tls : &conn_io_plain;
 	c->fd = fd;
@@ -701,7 +768,7 @@ void conn_open(struct conn *c)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	event_assign(&c->read_event, loop->base, c->fd, EV_READ | EV_PERSIST, on_readable, c);
 	event_assign(&c->write_event, loop->base, c->fd, EV_WRITE | EV_PERSIST, on_writable, c);
-	arena_init(&c->arena);
+	arena_init_counted(&c->arena, memory_of(c));
 	counter_add(&loop->counters.connections, 1);
 	loop_link(loop, c);
 	conn_begin(c);
@@ -809,11 +876,13 @@ void conn_slim(struct conn *c)
 {
 	int64_t idle_since = c->deadline_us - (int64_t)options_of(c)->idle_ms * 1000;
 
+	if (c->state == CONN_WRITE && !put_aside(c)) {
+		conn_run(c);
+		return;
+	}
 	if (c->state != CONN_READ_HEAD || c->in_head || has_unread(c) ||
 	    c->loop->now_us < idle_since + SLIM_AFTER_US)
 		return;
-	free(c->head_buf);
-	c->head_buf = NULL;
-	c->head_at = c->head_len = c->head_cap = 0;
+	receive_free_head(c);
 	arena_release(&c->arena);
 }

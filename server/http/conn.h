@@ -44,6 +44,8 @@ struct conn {
 	int64_t since_us; /* when it came to stand so, or last got anywhere */
 	const struct conn_io *io;
 	struct ssl_st *tls; /* of conn_io_tls, from its first byte on; else NULL */
+	size_t tls_bytes;   /* that are counted for it */
+	struct conn *handshake_next, **handshake_prev; /* in loop->handshakes; prev NULL: not */
 	int fd;
 	enum conn_state state;
 	enum conn_state waited_in; /* state whose handler function returned HTTP_WAIT */
@@ -93,7 +95,8 @@ static inline struct conn *conn_of(struct http_request *req)
 
 /*
  * A connection for an accepted socket (owned from here on), counted on the loop; conn_open must run
- * on that loop next. secure: it speaks TLS. overflow: it is only told 503.
+ * on that loop next. secure: it speaks TLS. overflow: it is only told 503. NULL: there is no memory for it, and the socket
+ * is still the caller's.
  */
 struct conn *conn_new(struct http_loop *loop, int fd, const struct sockaddr *remote,
     socklen_t remote_len, bool secure, bool overflow);
@@ -108,8 +111,19 @@ void conn_drain(struct conn *c);
 void conn_cut(struct conn *c);
 /* Closes an idle one for another to be served; false when it has just been asked something. */
 bool conn_yield(struct conn *c);
-/* Gives memory back that an idle connection does not need. */
+/* Gives memory back that an idle connection does not need, or one whose client does not read. It may be freed. */
 void conn_slim(struct conn *c);
+
+/* The accounts of its requests, and of itself. */
+static inline struct memory *memory_of(const struct conn *c)
+{
+	return &c->loop->server->memory;
+}
+
+static inline struct memory *connections_of(const struct conn *c)
+{
+	return &c->loop->server->connections;
+}
 
 static inline const struct http_options *options_of(const struct conn *c)
 {
@@ -138,6 +152,7 @@ enum receive_result {
 	RECEIVE_BLOCKED, /* nothing now; the event tells */
 	RECEIVE_END,     /* the client sends no more */
 	RECEIVE_BROKEN,
+	RECEIVE_NO_MEMORY, /* the head is large, and so are those of others */
 };
 
 /* More bytes into head_buf, from what came behind the last request or from the socket. */
@@ -155,6 +170,13 @@ enum parse_result receive_parse(struct conn *c, struct slice *piece);
 bool receive_collect(struct conn *c, struct slice piece);
 /* Gives the loop its buffer back if there is nothing unread in it. */
 void receive_done(struct conn *c);
+/*
+ * Gives it back in any case: what is unread becomes a part of head_buf, or, being too much for that, is dropped. False
+ * then: the connection cannot go on after this reply.
+ */
+bool receive_let_go(struct conn *c);
+/* Frees head_buf. */
+void receive_free_head(struct conn *c);
 
 /* ---- reply.c: from req->reply to bytes ---- */
 
@@ -169,6 +191,13 @@ int64_t send_taken(const struct conn *c);
 
 bool send_continue(struct conn *c, bool *failed);
 bool send_pieces(struct conn *c, bool *failed);
+/* Whether what is left of the reply holds memory that a file could hold. */
+bool send_holds_memory(const struct conn *c);
+/*
+ * Moves what is left of the pieces into a file, which becomes the reply's: nothing of the request's arena is needed
+ * for sending any more. False: errno says why there is no such file.
+ */
+bool send_aside(struct conn *c);
 /* At most about 1 MiB a call, so that connections take turns. */
 bool send_file(struct conn *c, bool *failed);
 

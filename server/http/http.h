@@ -215,6 +215,8 @@ unsigned http_loop_index(const struct http_loop *loop);
 struct http_server *http_loop_server(const struct http_loop *loop);
 /* The application's pointer from the options. */
 void *http_server_user(const struct http_server *server);
+/* How many cores this process may use. */
+unsigned http_cores(void);
 /* Monotonic microseconds. */
 int64_t http_now_us(void);
 
@@ -250,6 +252,7 @@ struct http_options {
 	const char *body_folder;    /* where larger bodies' files are; lives as long [P_tmpdir] */
 	uint64_t body_memory_bytes; /* longest collected body that is held in memory [64 KiB] */
 	uint64_t body_turn_bytes;   /* of larger ones that handlers have at once [64 MiB] */
+	uint64_t memory_bytes; /* of all that clients choose (ARCHITECTURE.md, Memory) [256 MiB] */
 
 	void *user;
 	/*
@@ -271,6 +274,12 @@ struct http_options {
 	 * be unknown: method NONE, target absent. NULL: plain text.
 	 */
 	void (*refuse)(struct http_request *req, int status, const char *reason);
+	/*
+	 * The reply is complete, and its client slow: what is left of it goes to a file, and the request's arena is
+	 * given back. Of req->user what `finished` needs is to be copied into `kept`, which is its arena from then on.
+	 * NULL: finished needs nothing of it.
+	 */
+	void (*keep)(struct http_request *req, struct arena *kept);
 	/* After each request, refused and aborted ones too; for log and counters. May be NULL. */
 	void (*finished)(struct http_request *req);
 	/*

@@ -13,6 +13,10 @@
 enum {
 	RECORD_BYTES = 16 << 10, /* what one record of TLS holds */
 	FILE_BYTES = 64 << 10,   /* of a file, read at a time */
+	HANDSHAKE_BYTES =
+	    48 << 10,             /* what a session takes until its handshake is done (measured) */
+	SESSION_BYTES = 24 << 10, /* and from then on */
+	HANDSHAKES_MIN = 4,       /* of a loop */
 };
 
 /* What an operation that did not succeed means; `reads`: the connection waits in a state that reads. */
@@ -121,10 +125,76 @@ static ssize_t tls_send_file(struct conn *c, int file, int64_t offset, size_t le
 	return n;
 }
 
+/* ---- the session: made with the client's first byte ---- */
+
+/* How many handshakes of a loop may be under way: all together have a third of connections' memory. */
+static unsigned handshakes_max(const struct http_server *server)
+{
+	size_t bytes = server->connections.total / MEMORY_OF_HANDSHAKES;
+	size_t max = bytes / HANDSHAKE_BYTES / server->thread_count;
+
+	return max < HANDSHAKES_MIN ? HANDSHAKES_MIN : (unsigned)max;
+}
+
+static void handshake_link(struct conn *c)
+{
+	struct http_loop *loop = c->loop;
+
+	c->handshake_next = NULL;
+	c->handshake_prev = loop->handshakes_end;
+	*loop->handshakes_end = c;
+	loop->handshakes_end = &c->handshake_next;
+	loop->handshake_count++;
+}
+
+static void handshake_unlink(struct conn *c)
+{
+	struct http_loop *loop = c->loop;
+
+	if (!c->handshake_prev)
+		return;
+	*c->handshake_prev = c->handshake_next;
+	if (c->handshake_next)
+		c->handshake_next->handshake_prev = c->handshake_prev;
+	else
+		loop->handshakes_end = c->handshake_prev;
+	c->handshake_prev = NULL;
+	loop->handshake_count--;
+}
+
+static bool session_begin(struct conn *c)
+{
+	struct memory *memory = connections_of(c);
+
+	if (!memory_take(memory, HANDSHAKE_BYTES))
+		return false;
+	c->tls = tls_session_new(options_of(c)->tls, c->fd);
+	if (!c->tls) {
+		memory_give(memory, HANDSHAKE_BYTES);
+		return false;
+	}
+	c->tls_bytes = HANDSHAKE_BYTES;
+	handshake_link(c);
+	/* An honest client is done within milliseconds: the oldest is the one that stalls. */
+	if (c->loop->handshake_count > handshakes_max(c->loop->server))
+		conn_cut(c->loop->handshakes);
+	return true;
+}
+
+static void session_established(struct conn *c)
+{
+	handshake_unlink(c);
+	memory_give(connections_of(c), c->tls_bytes - SESSION_BYTES);
+	c->tls_bytes = SESSION_BYTES;
+}
+
 static void tls_release(struct conn *c)
 {
 	if (!c->tls)
 		return;
+	handshake_unlink(c);
+	memory_give(connections_of(c), c->tls_bytes);
+	c->tls_bytes = 0;
 	if (SSL_is_init_finished(c->tls))
 		SSL_shutdown(c->tls);
 	ERR_clear_error();
@@ -177,12 +247,13 @@ enum handshake tls_handshake(struct conn *c, char *why, size_t why_len)
 	const char *reason;
 	int result;
 
-	if (!c->tls)
-		c->tls = tls_session_new(options_of(c)->tls, c->fd);
+	if (!c->tls && !session_begin(c))
+		return HANDSHAKE_GONE;
 	c->turned = false;
 	errno = 0;
 	result = SSL_accept(c->tls);
 	if (result == 1) {
+		session_established(c);
 		c->readable = SSL_has_pending(c->tls);
 		return HANDSHAKE_DONE;
 	}

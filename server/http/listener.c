@@ -137,6 +137,10 @@ static void on_accept(struct evconnlistener *events, evutil_socket_t fd, struct 
 	}
 	c = conn_new(loop, fd, remote, (socklen_t)remote_len, l->secure,
 	    total >= server->options.max_connections);
+	if (!c) {
+		close(fd);
+		return;
+	}
 	if (loop->index == 0) {
 		loop_now(loop);
 		conn_open(c);

@@ -1,6 +1,9 @@
 /* A loop's thread: callbacks posted to it, deadlines, buffers. See loop.h. */
 #include "server/http/conn.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -139,6 +142,38 @@ static void tick_arm(struct http_loop *loop)
 	event_add(&loop->tick, &tv);
 }
 
+static void buffers_free(struct http_loop *loop)
+{
+	while (loop->buffers) {
+		struct loop_buffer *buffer = loop->buffers;
+
+		loop->buffers = buffer->next;
+		free(buffer);
+	}
+	loop->buffer_count = 0;
+}
+
+/* After a peak, what was freed goes back to the system: glibc would keep it. False: that is still to come. */
+static bool give_memory_back(struct http_server *server)
+{
+	size_t most = memory_peak(&server->memory) + memory_peak(&server->connections);
+	size_t peak = atomic_load(&server->peak);
+
+	memory_restore(&server->memory, RESERVE_BYTES);
+	memory_restore(&server->connections, RESERVE_BYTES);
+	if (most >= peak) {
+		atomic_store(&server->peak, most);
+		return most < TRIM_BYTES;
+	}
+	if (peak - most < TRIM_BYTES)
+		return peak < TRIM_BYTES;
+	atomic_store(&server->peak, most);
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+	return most < TRIM_BYTES;
+}
+
 /*
  * Looks at every connection: for some thousand of them that is cheaper, a few times a second, than
  * to move a timer with each read and write.
@@ -159,15 +194,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 			else
 				conn_slim(c);
 		}
-	if (any_linked(loop))
+	buffers_free(loop);
+	if (!give_memory_back(loop->server) || any_linked(loop))
 		tick_arm(loop);
-	while (loop->buffers) {
-		struct loop_buffer *buffer = loop->buffers;
-
-		loop->buffers = buffer->next;
-		free(buffer);
-	}
-	loop->buffer_count = 0;
 	loop_watch(loop, NULL);
 }
 
@@ -362,11 +391,12 @@ struct loop_buffer *loop_buffer_take(struct http_loop *loop)
 {
 	struct loop_buffer *buffer = loop->buffers;
 
+	memory_count(&loop->server->memory, sizeof(*buffer)); /* what is lent, not what is kept */
 	if (buffer) {
 		loop->buffers = buffer->next;
 		loop->buffer_count--;
 	} else {
-		buffer = malloc(sizeof(*buffer));
+		buffer = memory_realloc(&loop->server->memory, NULL, sizeof(*buffer));
 		if (!buffer)
 			abort();
 	}
@@ -376,6 +406,7 @@ struct loop_buffer *loop_buffer_take(struct http_loop *loop)
 
 void loop_buffer_give(struct http_loop *loop, struct loop_buffer *buffer)
 {
+	memory_give(&loop->server->memory, sizeof(*buffer));
 	if (loop->buffer_count >= LOOP_BUFFERS_KEPT) {
 		free(buffer);
 		return;
@@ -393,6 +424,7 @@ bool loop_init(struct http_loop *loop, struct http_server *server, unsigned inde
 
 	loop->server = server;
 	loop->index = index;
+	loop->handshakes_end = &loop->handshakes;
 	loop->drain_task.run = run_drain;
 	loop->cut_task.run = run_cut;
 	loop->yield_task.run = run_yield;
@@ -451,12 +483,7 @@ void *loop_main(void *arg)
 
 void loop_release(struct http_loop *loop)
 {
-	while (loop->buffers) {
-		struct loop_buffer *buffer = loop->buffers;
-
-		loop->buffers = buffer->next;
-		free(buffer);
-	}
+	buffers_free(loop);
 	if (loop->base) {
 		event_del(&loop->wake);
 		event_del(&loop->tick);

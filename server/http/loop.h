@@ -15,6 +15,8 @@
 
 #define LOOP_BUFFER_BYTES (256u << 10)
 #define LOOP_BUFFERS_KEPT 4
+#define RESERVE_BYTES (2u << 20) /* of memory (memory.h): for handlers that have begun */
+#define TRIM_BYTES (8u << 20)    /* freed since a peak: worth giving back to the system */
 
 /*
  * The CPU time that one turn of a loop may take: what is longer keeps all others of that loop waiting and
@@ -86,6 +88,8 @@ struct http_loop {
 	struct http_task yield_task;
 	struct event tick; /* looks at deadlines; pending while there are connections */
 	bool draining;
+	struct conn *handshakes, **handshakes_end; /* of TLS, under way, the oldest first */
+	unsigned handshake_count;
 	struct http_task drain_task, cut_task;
 
 	int64_t now_us;        /* monotonic, as of the running callback */
@@ -107,6 +111,9 @@ struct http_server {
 	unsigned thread_count;
 	struct http_loop *loops;
 	struct turns turns;
+	struct memory memory;      /* that clients choose: requests and replies */
+	struct memory connections; /* connections, their heads, their TLS */
+	_Atomic size_t peak;       /* of both, since memory was last given back to the system */
 
 	/* Start and stop: how many threads are there, guarded by the mutex. */
 	pthread_mutex_t mutex;
@@ -148,6 +155,15 @@ void loop_place(struct http_loop *loop, struct conn *conn, enum conn_kind kind);
  * On loop 0 only.
  */
 bool loop_displace(struct http_server *server);
+
+/*
+ * Of options.memory_bytes connections have three eighths, requests five. With a third of theirs taken, connections get no
+ * large heads any more; a third is what TLS's handshakes may have. With an eighth of theirs taken, requests and replies go to
+ * files where they can; with three quarters, no handler is begun: what is left is for those that were.
+ */
+enum memory_share { MEMORY_OF_HEADS = 3, MEMORY_OF_HANDSHAKES = 3, MEMORY_IN_FILES = 8 };
+/* Whether a handler may begin. */
+bool server_has_memory(const struct http_server *server);
 
 /* Begins the drain of every loop; runs on loop 0. In server.c. */
 void server_stop_accepting(struct http_server *server);

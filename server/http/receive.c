@@ -36,28 +36,48 @@ void receive_done(struct conn *c)
 
 /* ---- the head ---- */
 
-static void head_buf_resize(struct conn *c, size_t cap)
+static bool head_buf_resize(struct conn *c, size_t cap)
 {
-	c->head_buf = realloc(c->head_buf, cap);
-	if (!c->head_buf)
-		abort();
+	size_t grows = cap - c->head_cap;
+	char *resized;
+
+	if (c->head_buf && memory_beyond(connections_of(c), MEMORY_OF_HEADS))
+		return false;
+	if (!memory_take(connections_of(c), grows))
+		return false;
+	resized = memory_realloc(connections_of(c), c->head_buf, cap);
+	if (!resized) {
+		memory_give(connections_of(c), grows);
+		return false;
+	}
+	c->head_buf = resized;
 	c->head_cap = cap;
+	return true;
 }
 
-/* Room for more of a head; there is some, as a head that fills head_bytes was refused. */
+void receive_free_head(struct conn *c)
+{
+	memory_give(connections_of(c), c->head_cap);
+	free(c->head_buf);
+	c->head_buf = NULL;
+	c->head_at = c->head_len = c->head_cap = 0;
+}
+
+/* Room for more of a head, 0 when memory is short; there is some, as a head that fills head_bytes was refused. */
 static size_t head_room(struct conn *c)
 {
 	size_t max = options_of(c)->head_bytes;
 
-	if (!c->head_buf)
-		head_buf_resize(c, max < HEAD_BUF_BYTES ? max : HEAD_BUF_BYTES);
+	if (!c->head_buf && !head_buf_resize(c, max < HEAD_BUF_BYTES ? max : HEAD_BUF_BYTES))
+		return 0;
 	if (c->head_at > 0 && c->head_cap - c->head_len < HEAD_ROOM_MIN) {
 		c->head_len -= c->head_at;
 		memmove(c->head_buf, c->head_buf + c->head_at, c->head_len);
 		c->head_at = 0;
 	}
-	if (c->head_len == c->head_cap)
-		head_buf_resize(c, c->head_cap * 2 < max ? c->head_cap * 2 : max);
+	if (c->head_len == c->head_cap &&
+	    !head_buf_resize(c, c->head_cap * 2 < max ? c->head_cap * 2 : max))
+		return 0;
 	return c->head_cap - c->head_len;
 }
 
@@ -85,11 +105,33 @@ enum receive_result receive_head(struct conn *c)
 	if (!c->in && !c->readable)
 		return RECEIVE_BLOCKED;
 	room = head_room(c);
+	if (room == 0)
+		return RECEIVE_NO_MEMORY;
 	if (head_from_buffer(c, room))
 		return RECEIVE_SOME;
 	result = receive(c, c->head_buf + c->head_len, room, &n);
 	c->head_len += n;
 	return result;
+}
+
+bool receive_let_go(struct conn *c)
+{
+	size_t n;
+	bool fits;
+
+	receive_done(c);
+	if (!c->in)
+		return true;
+	n = c->in->len - c->in->at;
+	fits = c->head_at == c->head_len && n <= HEAD_BUF_BYTES && n <= options_of(c)->head_bytes;
+	if (fits) {
+		c->head_at = c->head_len = 0;
+		fits = head_room(c) >= n && head_from_buffer(c, n);
+	}
+	if (c->in)
+		c->in->at = c->in->len;
+	receive_done(c);
+	return fits;
 }
 
 /* ---- the body ---- */
@@ -137,13 +179,25 @@ enum parse_result receive_parse(struct conn *c, struct slice *piece)
 	return result;
 }
 
-/* Whether the body, as far as its length is known, may be held in memory. */
+/* It came whole with the head, and stays there. */
+static bool came_with_head(const struct conn *c)
+{
+	return !c->in && c->body_complete && c->req.body.len == 0;
+}
+
+/*
+ * Whether the body, as far as its length is known, may be held in memory. When there are many, for which more would
+ * have to be allocated, it may not.
+ */
 static bool fits_memory(const struct conn *c, struct slice piece)
 {
 	const struct http_request *req = &c->req;
 	uint64_t len = req->chunked ? req->body.len + piece.len : (uint64_t)req->content_length;
 
-	return c->spill.fd < 0 && len <= options_of(c)->body_memory_bytes;
+	if (c->spill.fd >= 0 || len > options_of(c)->body_memory_bytes)
+		return false;
+	return came_with_head(c) || len <= c->collect_cap ||
+	    !memory_beyond(memory_of(c), MEMORY_IN_FILES);
 }
 
 /* What was held in memory until now goes first. */
@@ -162,7 +216,7 @@ static void collect_in_memory(struct conn *c, struct slice piece)
 	struct http_request *req = &c->req;
 	size_t cap = (size_t)req->content_length;
 
-	if (!c->in && c->body_complete && req->body.len == 0) {
+	if (came_with_head(c)) {
 		req->body = piece;
 		return;
 	}

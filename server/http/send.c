@@ -1,12 +1,16 @@
 /* Sending a reply: as much as the socket takes. See conn.h for the contract of these functions. */
 #include "server/http/conn.h"
 
+#include "server/http/spill.h"
+
 #include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
 #define SEND_IOV_MAX 16
 #define SEND_FILE_BYTES (1u << 20)
+#define HELD_BYTES_MAX                                                                             \
+	(16u << 10) /* that a reply may hold of memory while its client takes nothing */
 
 /* Books n sent bytes. The deadline is not put off by them: conn_late asks what has reached the client. */
 static void sent(struct conn *c, size_t n)
@@ -94,6 +98,47 @@ bool send_pieces(struct conn *c, bool *failed)
 	if (bodiless(&c->req))
 		return send_up_to(c, 1, false, failed);
 	return send_up_to(c, 1 + reply->body_count, reply->file_len > 0, failed);
+}
+
+/* What is left of a piece. */
+static struct slice rest_of(const struct conn *c, unsigned index)
+{
+	return slice_skip(piece_at(c, index), index == c->out_index ? c->out_sent : 0);
+}
+
+bool send_holds_memory(const struct conn *c)
+{
+	const struct http_reply *reply = &c->req.reply;
+	size_t left = 0;
+
+	if (bodiless(&c->req) || reply->file >= 0)
+		return false;
+	for (unsigned i = c->out_index; i <= reply->body_count; i++)
+		left += rest_of(c, i).len;
+	return left > HELD_BYTES_MAX || c->arena.held > HELD_BYTES_MAX;
+}
+
+bool send_aside(struct conn *c)
+{
+	struct http_reply *reply = &c->req.reply;
+	struct spill rest;
+
+	spill_init(&rest);
+	for (unsigned i = c->out_index; i <= reply->body_count; i++) {
+		if (!spill_write(&rest, options_of(c)->body_folder, rest_of(c, i))) {
+			spill_release(&rest);
+			return false;
+		}
+	}
+	reply->file = rest.fd;
+	reply->file_offset = 0;
+	reply->file_len = rest.len;
+	reply->body = NULL;
+	reply->body_count = reply->body_room = 0;
+	c->out = (struct slice){0};
+	c->out_index = 1;
+	c->out_sent = 0;
+	return true;
 }
 
 bool send_file(struct conn *c, bool *failed)

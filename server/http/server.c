@@ -1,6 +1,7 @@
 /* The server: its socket, its loops, start and stop. See http.h. */
 #include "server/http/conn.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,10 +11,11 @@
 #include <time.h>
 
 #define THREADS_MAX 256
+#define STACK_BYTES (1u << 20)
 #define TICK_MIN_MS 10
 #define TICK_MAX_MS 500
 
-static unsigned cores(void)
+unsigned http_cores(void)
 {
 	cpu_set_t set;
 
@@ -24,7 +26,7 @@ static unsigned cores(void)
 
 static void options_complete(struct http_options *o)
 {
-	o->threads = o->threads ? o->threads : cores();
+	o->threads = o->threads ? o->threads : http_cores();
 	if (o->threads > THREADS_MAX)
 		o->threads = THREADS_MAX;
 	o->max_connections = o->max_connections ? o->max_connections : 4096;
@@ -43,7 +45,8 @@ static void options_complete(struct http_options *o)
 	o->linger_bytes = o->linger_bytes ? o->linger_bytes : 64u << 20;
 	o->body_folder = o->body_folder ? o->body_folder : P_tmpdir;
 	o->body_memory_bytes = o->body_memory_bytes ? o->body_memory_bytes : 64u << 10;
-	o->body_turn_bytes = o->body_turn_bytes ? o->body_turn_bytes : 64u << 20;
+	o->memory_bytes = o->memory_bytes ? o->memory_bytes : 256u << 20;
+	o->body_turn_bytes = o->body_turn_bytes ? o->body_turn_bytes : o->memory_bytes / 4;
 }
 
 /* A quarter of the shortest time-out: so late a deadline may be noticed. */
@@ -56,6 +59,14 @@ static int64_t tick_us(const struct http_options *o)
 	for (size_t i = 0; i < sizeof(timeouts) / sizeof(*timeouts); i++)
 		ms = timeouts[i] < ms ? timeouts[i] : ms;
 	return (ms / 4 < TICK_MIN_MS ? TICK_MIN_MS : ms / 4) * (int64_t)1000;
+}
+
+bool server_has_memory(const struct http_server *server)
+{
+	const struct memory *m = &server->memory;
+
+	return atomic_load_explicit(&m->taken, memory_order_relaxed) <= m->total / 4 * 3 &&
+	    atomic_load_explicit(&m->reserve, memory_order_relaxed);
 }
 
 /* ---- accepting, on loop 0 ---- */
@@ -95,6 +106,8 @@ struct http_server *http_server_new(const struct http_options *options, char *wh
 	listener_init(&server->plain, server, false);
 	listener_init(&server->secure, server, true);
 	turns_init(&server->turns, server->options.body_turn_bytes);
+	memory_init(&server->memory, server->options.memory_bytes / 8 * 5, RESERVE_BYTES);
+	memory_init(&server->connections, server->options.memory_bytes / 8 * 3, RESERVE_BYTES);
 	pthread_mutex_init(&server->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -127,21 +140,25 @@ static bool loops_init(struct http_server *server)
 static int threads_create(struct http_server *server)
 {
 	sigset_t all, before;
+	pthread_attr_t attr;
 	int error = 0;
 
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_mutex_lock(&server->mutex);
 	while (error == 0 && server->running < server->thread_count) {
 		struct http_loop *loop = &server->loops[server->running];
 
-		error = pthread_create(&loop->thread, NULL, loop_main, loop);
+		error = pthread_create(&loop->thread, &attr, loop_main, loop);
 		server->running += error == 0;
 	}
 	while (server->ready < server->running)
 		pthread_cond_wait(&server->changed, &server->mutex);
 	pthread_mutex_unlock(&server->mutex);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	return error;
 }
 
@@ -205,6 +222,10 @@ void http_server_free(struct http_server *server)
 		loop_release(&server->loops[i]);
 	free(server->loops);
 	turns_release(&server->turns);
+	assert(atomic_load(&server->memory.taken) == 0);
+	assert(atomic_load(&server->connections.taken) == 0);
+	memory_release(&server->memory);
+	memory_release(&server->connections);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->mutex);
 	free(server);

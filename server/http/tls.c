@@ -286,8 +286,11 @@ struct ssl_st *tls_session_new(struct tls *tls, int fd)
 {
 	SSL *ssl = SSL_new(tls->ctx);
 
-	if (!ssl || SSL_set_fd(ssl, fd) != 1)
-		abort();
+	if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		ERR_clear_error();
+		return NULL;
+	}
 	SSL_set_accept_state(ssl);
 	return ssl;
 }

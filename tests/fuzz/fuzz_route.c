@@ -63,7 +63,7 @@ static void start_server(struct server *s, bool iam)
 	CHECK(!iam || iam_file_read(s->config.iam, &forever, &s->iam, &err));
 	s->store = store_open(&options, &err);
 	CHECK(s->store);
-	CHECK(app_start(&s->app, &s->config, s->store, iam ? &s->iam : NULL, &err));
+	CHECK(app_start(&s->app, &s->config, NULL, s->store, iam ? &s->iam : NULL, &err));
 	s->fd = -1;
 }
 

@@ -19,7 +19,7 @@ REQUEST_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}
 FRONT_END_ERRORS = {
     "MissingAuthenticationTokenException", "IncompleteSignatureException", "UnrecognizedClientException",
     "InvalidSignatureException", "ExpiredTokenException", "UnknownOperationException", "SerializationException",
-    "AccessDeniedException", "ThrottlingException", "RequestEntityTooLargeException",
+    "AccessDeniedException", "ThrottlingException", "RequestEntityTooLargeException", "ServiceUnavailable",
 }
 # What was answered in this session: (operation, name of the error); operations that succeeded, and that had a next page.
 SEEN_ERRORS, SEEN_SUCCESS, SEEN_PAGES = set(), set(), set()

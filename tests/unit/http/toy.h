@@ -10,6 +10,7 @@
  *	ANY /waitbody       each piece is summed by another thread
  *	ANY /refuse         403 in start
  *	ANY /file           the file toy.file, or as much of it as toy.file_len says
+ *	ANY /large          a reply of TOY_LARGE bytes, made in the arena
  *	ANY /empty          204
  *	ANY /loop           the index of the loop
  *	ANY /spin           204, after more CPU time than a turn of a loop may take
@@ -43,7 +44,7 @@ struct toy {
 	int file;            /* of file_len bytes; its byte i is toy_byte(i) */
 	uint64_t file_len;   /* as promised in replies */
 	atomic_int delay_ms; /* of the other thread */
-	atomic_int started, aborted, finished, lost, last_status;
+	atomic_int started, aborted, finished, lost, last_status, kept;
 	atomic_ullong pieces;
 	pthread_t worker;
 	pthread_mutex_t mutex;
@@ -234,6 +235,28 @@ static enum http_step file_end(struct http_request *req)
 	return HTTP_DONE;
 }
 
+#define TOY_LARGE (8u << 20) /* twice what the kernel keeps for a client that reads nothing */
+
+static enum http_step large_end(struct http_request *req)
+{
+	char *at = arena_alloc(req->arena, TOY_LARGE);
+
+	for (size_t i = 0; i < TOY_LARGE; i++)
+		at[i] = (char)toy_byte(i);
+	req->user = at; /* of the arena, as an application's own state is */
+	http_reply(req, 200);
+	http_reply_body(req, slice_of(at, 1000));
+	http_reply_body(req, slice_of(at + 1000, TOY_LARGE - 1000));
+	return HTTP_DONE;
+}
+
+/* What is kept of a request is a text, in `finished` found by its pointer. */
+static void toy_keep(struct http_request *req, struct arena *kept)
+{
+	req->user = arena_strdup(kept, slice_str("kept"));
+	toy.kept++;
+}
+
 static enum http_step loop_end(struct http_request *req)
 {
 	http_reply(req, 200);
@@ -291,6 +314,7 @@ static const struct {
 	    .abort = toy_abort}},
     {"/refuse", {.body_max = 1ull << 40, .start = refuse_start, .end = say_end}},
     {"/file", {.end = file_end}},
+    {"/large", {.body_max = 65536, .end = large_end}},
     {"/empty", {.end = empty_end}},
     {"/loop", {.end = loop_end}},
     {"/spin", {.end = spin_end}},
@@ -351,6 +375,7 @@ static inline void toy_open(struct http_options options)
 	options.threads = options.threads ? options.threads : 2;
 	options.route = toy_route;
 	options.finished = toy_finished;
+	options.keep = toy_keep;
 	toy.server = http_server_new(&options, why, sizeof(why));
 	assert_string_equal(why, "");
 	assert_non_null(toy.server);

@@ -104,6 +104,60 @@ static void prints(void **state)
 	assert_int_equal(long_text.at[1000], '\0');
 }
 
+static void a_large_one_grows_and_leaves_nothing_behind(void **state)
+{
+	struct arena *a = *state;
+	size_t len = 1000;
+	unsigned char *at = arena_extend(a, NULL, 0, len);
+
+	memset(at, 7, len);
+	while (len < 8u << 20) {
+		at = arena_extend(a, at, len, len * 2);
+		memset(at + len, 7, len);
+		len *= 2;
+		arena_alloc(a, 100); /* whatever else is allocated meanwhile */
+	}
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(at[i], 7);
+	/* doubling by copies would hold twice as much */
+	assert_true(a->held >= len && a->held < len + (1u << 20));
+	arena_give(a, at);
+	assert_true(a->held < 1u << 20);
+	arena_give(a, arena_alloc(a, 10));
+	arena_give(a, NULL);
+}
+
+static void an_account_is_kept(void **state)
+{
+	struct memory memory;
+	struct arena a;
+	char *at;
+
+	(void)state;
+	memory_init(&memory, 4u << 20, 0);
+	arena_init_counted(&a, &memory);
+	assert_int_equal(memory.taken, 0);
+	at = arena_extend(&a, NULL, 0, 3u << 20);
+	assert_non_null(at);
+	assert_int_equal(memory.taken, a.held);
+	assert_true(memory.taken >= 3u << 20);
+	memcpy(at, "kept", 5);
+	assert_null(arena_extend(&a, at, 3u << 20, 5u << 20));
+	assert_null(arena_extend(&a, NULL, 0, 2u << 20));
+	assert_string_equal(at, "kept");
+	/* what cannot be refused is counted, and nothing more is granted */
+	memset(arena_alloc(&a, 2u << 20), 0, 2u << 20);
+	assert_int_equal(memory.taken, a.held);
+	assert_false(memory_take(&memory, 1));
+	arena_reset(&a);
+	assert_int_equal(memory.taken, a.held);
+	assert_non_null(arena_extend(&a, NULL, 0, 3u << 20));
+	arena_release(&a);
+	assert_int_equal(memory.taken, 0);
+	assert_ptr_equal(a.memory, &memory);
+	memory_release(&memory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +169,8 @@ int main(void)
 	    arena_test(zeroes),
 	    arena_test(copies),
 	    arena_test(prints),
+	    arena_test(a_large_one_grows_and_leaves_nothing_behind),
+	    arena_test(an_account_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,32 @@ static void fills_to_its_maximum_and_no_further(void **state)
 	assert_slice(buf_slice(&b), "1234567890");
 }
 
+static void starves_when_memory_is_short(void **state)
+{
+	struct memory memory;
+	struct arena a;
+	struct buf b;
+	char piece[1000];
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece));
+	memory_init(&memory, 1u << 20, 0);
+	arena_init_counted(&a, &memory);
+	buf_init(&b, &a, 16u << 20, 0);
+	while (!b.overflow)
+		buf_put(&b, piece, sizeof(piece));
+	assert_true(b.starved);
+	assert_true(b.len > 400000 && b.len <= 1u << 20);
+	assert_true(memory.taken <= 1u << 20);
+	arena_release(&a);
+	assert_int_equal(memory.taken, 0);
+	memory_release(&memory);
+
+	buf_init(&b, *state, 4, 0);
+	buf_puts(&b, "12345");
+	assert_true(b.overflow && !b.starved);
+}
+
 static void overflow_drops_all_that_follows(void **state)
 {
 	struct buf b;
@@ -103,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    arena_test(collects),
 	    arena_test(fills_to_its_maximum_and_no_further),
+	    arena_test(starves_when_memory_is_short),
 	    arena_test(overflow_drops_all_that_follows),
 	    arena_test(reserves_without_counting),
 	    arena_test(grows_by_doubling),

@@ -156,7 +156,8 @@ static bool is_front_end(const char *exception)
 	    "UnrecognizedClientException", "IncompleteSignatureException",
 	    "InvalidSignatureException", "ExpiredTokenException", "UnknownOperationException",
 	    "SerializationException", "AccessDeniedException", "ThrottlingException",
-	    "RequestEntityTooLargeException", "MalformedPolicyDocument", "InvalidAction"};
+	    "RequestEntityTooLargeException", "ServiceUnavailable", "MalformedPolicyDocument",
+	    "InvalidAction"};
 
 	for (size_t i = 0; i < COUNT(names); i++) {
 		if (strcmp(names[i], exception) == 0)

@@ -2,6 +2,8 @@
 
 #include "protocol/json.h"
 
+#include <stdlib.h>
+
 static bool parses(struct arena *a, struct slice text)
 {
 	(void)a;
@@ -235,6 +237,42 @@ static void stops_within_a_value(void **state)
 	assert_true(json_full(&w));
 }
 
+static size_t allocated;
+
+static void *count_malloc(size_t size)
+{
+	allocated += size < 16 ? 32 : size + 16; /* with what malloc adds */
+	return malloc(size);
+}
+
+/* The tree of a text never takes more than was said before it was made. */
+static void a_tree_costs_no_more_than_was_said(void **state)
+{
+	static const char *const units[] = {"0,", "\"\",", "{},", "[[]],", "{\"a\":\"b\",\"c\":1},",
+	    "\"0123456789012345678901234567890123456789\",", "\"\\u00e9\","};
+	cJSON_Hooks hooks = {.malloc_fn = count_malloc, .free_fn = free};
+
+	cJSON_InitHooks(&hooks);
+	for (size_t u = 0; u < COUNT(units); u++) {
+		size_t len = strlen(units[u]);
+		struct buf b;
+		cJSON *tree;
+
+		buf_init(&b, *state, 1 << 20, 0);
+		buf_putc(&b, '[');
+		for (int i = 0; i < 1000; i++)
+			buf_puts(&b, units[u]);
+		b.at[b.len - 1] = ']'; /* instead of the last comma */
+		allocated = 0;
+		tree = json_parse(buf_slice(&b));
+		assert_non_null(tree);
+		assert_true(allocated <= json_cost(buf_slice(&b)));
+		assert_true(json_cost(buf_slice(&b)) <= 5 * 1000 * (144 + len));
+		cJSON_Delete(tree);
+	}
+	cJSON_InitHooks(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +287,7 @@ int main(void)
 	    arena_test(writes),
 	    arena_test(writes_times),
 	    arena_test(every_character_comes_back),
+	    arena_test(a_tree_costs_no_more_than_was_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

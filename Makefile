@@ -9,7 +9,7 @@ PROGRAM := build/drydock
 # A docker engine needs root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 
-.PHONY: help build run test test-clients bench format lint clean dev
+.PHONY: help build run test test-clients attack bench format lint clean dev
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make run           build and serve (options: make run ARGS='--ephemeral --auth open')"
 	@echo "make test          unit and functional tests with sanitizers, and the clients that are there"
 	@echo "make test-clients  every client scenario, with the release build"
+	@echo "make attack        mutated requests, kills under load, a soak, silent readers, idle connections: all of it"
 	@echo "make bench         the benchmark, beside docker-registry, nginx and moto"
 	@echo "make lint          the checks of the source itself"
 	@echo "make format        lay out the C sources"
@@ -37,18 +38,25 @@ dev:
 	cmake --build --preset dev --parallel
 
 # Every part is run, also after another one has failed. The container image is left to test-clients: it takes minutes, and
-# does not depend on this build.
+# does not depend on this build. A share of the attack is measured on the release build.
 test: export DRYDOCK_BIN := $(DEV_PROGRAM)
-test: dev $(VENV)/ready
+test: dev build $(VENV)/ready
 	@status=0; set -x; \
 	ctest --preset dev || status=1; \
 	$(VENV)/bin/pytest tests/functional || status=1; \
+	$(VENV)/bin/pytest tests/attack || status=1; \
 	$(VENV)/bin/pytest tests/clients -m "not image" || status=1; \
 	{ set +x; } 2>/dev/null; exit $$status
 
 test-clients: build $(VENV)/ready
 	@$(SETUP) clients
 	$(AS_ROOT) env DRYDOCK_BIN=$(PROGRAM) DRYDOCK_NO_SKIP=1 $(VENV)/bin/pytest tests/clients
+
+# The whole of what `make test` runs a share of; ARGS="--seed 7" repeats what was drawn by lot.
+attack: export DRYDOCK_BIN := $(DEV_PROGRAM)
+attack: export ATTACK := full
+attack: dev build $(VENV)/ready
+	$(VENV)/bin/pytest tests/attack --timeout 3600 -rA $(ARGS)
 
 bench: build
 	@$(SETUP) bench

@@ -1,6 +1,7 @@
 """Sends mutated requests to one server and judges what comes back: alive, in time, no status 500, of the model's shapes."""
 
 import collections
+import errno
 import random
 import re
 import socket
@@ -43,6 +44,9 @@ class Exchange:
             raise Fault(f"no end of the answer within {DEADLINE} s") from None
         except (ConnectionResetError, BrokenPipeError):
             pass  # what is refused need not be read
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:  # the same, seen by shutdown()
+                raise
         finally:
             connection.close()
         self.seconds = time.monotonic() - began

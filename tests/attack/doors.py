@@ -253,7 +253,7 @@ def sign(request, credentials, host):
     target, _, query = request.target.partition("?")
     headers = [(name, value) for name, value in request.headers if name.lower() != "authorization"]
     request.headers = [list(one) for one in headers + signature(
-        credentials, request.method, host, quote(target, safe="/-_.~"), query, headers, request.body, request.signer)]
+        credentials, request.method, host, quote(target.encode("utf-8", "surrogatepass"), safe="/-_.~"), query, headers, request.body, request.signer)]
 
 
 def pretend(request):

@@ -1,5 +1,6 @@
 """What becomes of a valid request: its parts first (and what is signed is signed after that), then the bytes on the wire."""
 
+import copy
 import itertools
 import json
 import re
@@ -9,6 +10,10 @@ TEXTS = ["", " ", "x" * 300, "x" * 70_000, "\u0000", "\ud800", "\u202e", "é" * 
          "arn:aws:iam::*:*", "{\"a\":" * 500, "${aws:username}", "2026-01-01T00:00:00Z", "-1", "1e999"]
 NUMBERS = [0, -1, 1, 2**31, 2**53, 2**63, 2**64, -2**63, 1.5, 1e308, -1e308, 10**40]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "G", "M" * 3000, ""]
+STRANGE_MEMBERS = [  # of other operations, or of none
+    ("repositoryName", "team/app"), ("registryId", "111122223333"), ("imageTag", "v1"), ("nextToken", "x"), ("maxResults", 1),
+    ("force", True), ("policyText", "{}"), ("__type", "ServerException"), ("", ""), ("no", {"such": []})]
+LARGEST = 3 << 20  # characters of JSON: more than any but an operation with a manifest or a part takes
 VERSIONS = ["HTTP/1.0", "HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "http/1.1", "HTTP/1.1 ", "HTTP/11", ""]
 FIELDS = [
     ("Host", "evil.example"), ("Host", ""), ("Host", "111122223333.dkr.ecr.eu-west-1.amazonaws.com"), ("Host", "a" * 5000),
@@ -51,7 +56,8 @@ def replaced(value, path, change):
     return value
 
 
-def other_value(dice, old):
+def other_value(dice, old, many):
+    """`many`: how often a value may be repeated."""
     kind = dice.randrange(8)
     if kind == 0:
         return dice.choice(TEXTS)
@@ -60,9 +66,9 @@ def other_value(dice, old):
     if kind == 2:
         return dice.choice((None, True, False, [], {}, [[]], {"": ""}))
     if kind == 3:
-        return [old] * dice.choice((0, 2, 101, 1001, 5000)) if len(str(old)) < 300 else [old, old]
+        return [copy.deepcopy(old) for _ in range(dice.choice((0, 2, many)))] if len(str(old)) < 300 else [old, None]
     if kind == 4:
-        return {f"k{i}": old for i in range(dice.choice((1, 300)))} if len(str(old)) < 300 else {"k": old}
+        return {f"k{i}": copy.deepcopy(old) for i in range(dice.choice((1, many)))} if len(str(old)) < 300 else {"k": old}
     if kind == 5 and isinstance(old, str) and old:
         at = dice.randrange(len(old))
         return old[:at] + dice.choice(("", "\x00", "%", "/", "é", "\ud800", old)) + old[at + dice.randint(0, 1):]
@@ -99,16 +105,18 @@ def spoil_json(dice, body):
         document = json.loads(body)
     except (ValueError, RecursionError):
         return body  # spoilt before
-    for _ in range(dice.choice((0, 1, 1, 1, 2, 5))):
+    for turn in range(dice.choice((0, 1, 1, 1, 2, 5))):
         path = dice.choice(list(itertools.islice(nodes(document), 200)))
         if path and dice.random() < 0.15:
             document = replaced(document, path[:-1], lambda parent: _without(parent, path[-1]))
         else:
-            document = replaced(document, path, lambda old: other_value(dice, old))
+            document = replaced(document, path, lambda old: other_value(dice, old, 3 if turn else dice.choice((101, 1001, 5000))))
+    if isinstance(document, dict) and dice.random() < 0.2:
+        document |= [dice.choice(STRANGE_MEMBERS)]
     text = json.dumps(document)
     if dice.random() < 0.3:
         text = spoil_text(dice, text)
-    return text.encode("utf-8", "surrogatepass")
+    return text[:LARGEST].encode("utf-8", "surrogatepass")
 
 
 def _without(parent, key):

@@ -13,6 +13,7 @@ def size(name, share, full):
 REQUESTS = size("REQUESTS", 10_000, 100_000)  # mutated ones, over all servers
 KILLS = size("KILLS", 25, 200)
 SOAK_SECONDS = size("SOAK_SECONDS", 20, 300)
+ARCHIVES = size("ARCHIVES", 30, 2_000)
 READERS = size("READERS", 60, 60)
 IDLE = size("IDLE", 2_000, 10_000)
 

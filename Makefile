@@ -16,7 +16,7 @@ CLIENTS ?= not image
 # A docker engine needs root.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
 
-.PHONY: help build run test test-clients bench format lint clean dev tsan
+.PHONY: help build run test test-clients attack bench format lint clean dev tsan
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make run           build and serve (options: make run ARGS='--ephemeral --auth open')"
 	@echo "make test          unit and functional tests with sanitizers (address, undefined, thread), and the clients that are there"
 	@echo "make test-clients  every client scenario, with the release build"
+	@echo "make attack        mutated requests, kills under load, a soak, silent readers, idle connections: all of it"
 	@echo "make bench         the benchmark, beside docker-registry, nginx and moto"
 	@echo "make lint          the checks of the source itself"
 	@echo "make format        lay out the C sources"
@@ -49,13 +50,15 @@ tsan:
 	cmake --preset tsan
 	cmake --build --preset tsan --parallel
 
-# Every part is run, also after another one has failed. The release build is what test_large.py measures.
+# Every part is run, also after another one has failed. The release build is what test_large.py, test_memory.py and
+# a share of the attack measure.
 test: build dev tsan $(VENV)/ready
 	@rm -rf $(WHOLE_RUN)
 	@DRYDOCK_BIN=$(DEV_PROGRAM) DRYDOCK_WHOLE_RUN=$(WHOLE_RUN) $(PYTHON) tests/parts.py \
 	"unit tests, fuzz targets, lint=ctest --preset dev" \
 	"functional tests=$(PYTEST) tests/functional -n 2 --dist worksteal -m 'not alone and not last'" \
 	"functional tests, one by one=$(PYTEST) tests/functional -m 'alone or last'" \
+	"attack, a share of it=$(PYTEST) tests/attack" \
 	"unit tests, thread sanitizer=ctest --preset tsan" \
 	"functional tests, thread sanitizer=DRYDOCK_BIN=$(TSAN_PROGRAM) DRYDOCK_WHOLE_RUN= $(PYTEST) tests/functional -m threads" \
 	"clients, development build=$(PYTEST) tests/clients -n 2 --dist loadgroup -m '$(CLIENTS)'"
@@ -63,6 +66,12 @@ test: build dev tsan $(VENV)/ready
 test-clients: build $(VENV)/ready
 	@$(SETUP) clients
 	$(AS_ROOT) env DRYDOCK_BIN=$(PROGRAM) DRYDOCK_NO_SKIP=1 $(PYTEST) tests/clients -n 2 --dist loadgroup
+
+# The whole of what `make test` runs a share of; ARGS="--seed 7" repeats what was drawn by lot.
+attack: export DRYDOCK_BIN := $(DEV_PROGRAM)
+attack: export ATTACK := full
+attack: dev build $(VENV)/ready
+	$(PYTEST) tests/attack --timeout 3600 -rA $(ARGS)
 
 bench: build
 	@$(SETUP) bench

@@ -132,6 +132,9 @@ bool spool_read_head(struct spool *spool, uint32_t slot, char text[512], struct 
 	    raw.magic != MAGIC || raw.check != check_of(&raw) ||
 	    (size_t)raw.account_len + raw.region_len + raw.name_len > sizeof(raw.key))
 		return false;
+	/* readers have room for a slot's bytes, and no more */
+	if ((!raw.in_file && raw.size > BLOB_INLINE_MAX) || raw.parts > PARTS_TOO_SMALL)
+		return false;
 	memcpy(text, raw.key, sizeof(raw.key));
 	memcpy(head->id, raw.id, sizeof(raw.id));
 	head->repository_id = raw.repository_id;

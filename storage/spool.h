@@ -49,7 +49,7 @@ uint32_t spool_slots(const struct spool *spool);
 /* 0 or an errno. */
 int spool_write_head(struct spool *spool, uint32_t slot, const struct spool_head *head);
 int spool_clear_head(struct spool *spool, uint32_t slot);
-/* False when the slot is free or its head is not whole. Its slices borrow from text. */
+/* False when the slot is free, or its head not whole or of what cannot be. Its slices borrow from text. */
 bool spool_read_head(struct spool *spool, uint32_t slot, char text[512], struct spool_head *head);
 int spool_write(struct spool *spool, uint32_t slot, uint64_t offset, const void *at, size_t len);
 int spool_read(struct spool *spool, uint32_t slot, void *at, size_t len);

@@ -173,6 +173,8 @@ static void do_long_work(struct store *store, struct store_job *job)
 	((struct long_work *)(void *)job)->work(job->owner);
 }
 
+static const struct job_ops long_work_ops = {.work = do_long_work};
+
 enum http_step call_work(
     struct call *c, void *data, uint64_t bytes, void (*work)(struct call *c), call_step *next)
 {
@@ -185,9 +187,8 @@ enum http_step call_work(
 	}
 	job = arena_zalloc(c->arena, sizeof(*job));
 	job->work = work;
-	job->job.work = do_long_work;
 	call_await(c, &job->job, data, next);
-	store_submit_apart(c->app->store, &job->job);
+	store_submit_apart(c->app->store, &job->job, &long_work_ops);
 	return HTTP_WAIT;
 }
 

@@ -152,11 +152,11 @@ static void update_run(struct store_tx *tx, struct store_job *job)
 	move_all(tx, job, &row, up->status, when_ms, 0);
 }
 
+static const struct job_ops update_ops = {.run = update_run, .flush = STORE_FLUSH_NOW};
+
 void archive_update_submit(struct store *store, struct archive_update *update)
 {
-	update->job.run = update_run;
-	update->job.flush = STORE_FLUSH_NOW;
-	store_submit(store, &update->job);
+	store_submit(store, &update->job, &update_ops);
 }
 
 /* ---- the end of activations ---- */
@@ -215,6 +215,8 @@ static void end_done(struct store_job *job)
 	free(job);
 }
 
+static const struct job_ops end_ops = {.run = end_run};
+
 void archive_tend(struct store *store)
 {
 	struct due_image due[DUE_AT_ONCE];
@@ -225,7 +227,6 @@ void archive_tend(struct store *store)
 		abort();
 	arena_init(&end->arena);
 	end->job.arena = &end->arena;
-	end->job.run = end_run;
 	end->job.done = end_done;
-	store_submit(store, &end->job);
+	store_submit(store, &end->job, &end_ops);
 }

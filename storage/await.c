@@ -13,13 +13,13 @@ static void wake(struct store_job *job)
 	sem_post(job->owner);
 }
 
-enum error_code job_await(struct store *store, struct store_job *job)
+enum error_code job_await(struct store *store, struct store_job *job, const struct job_ops *ops)
 {
 	sem_t done;
 	sem_init(&done, 0, 0);
 	job->owner = &done;
 	job->done = wake;
-	store_submit(store, job);
+	store_submit(store, job, ops);
 	while (sem_wait(&done) != 0)
 		; /* a signal's handler has run */
 	sem_destroy(&done);
@@ -34,11 +34,12 @@ static int64_t monotonic_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-enum error_code job_await_kindly(struct store *store, struct store_job *job)
+enum error_code job_await_kindly(
+    struct store *store, struct store_job *job, const struct job_ops *ops)
 {
 	uint64_t before = atomic_load(&store->jobs_run);
 	int64_t began_ns = monotonic_ns();
-	enum error_code code = job_await(store, job);
+	enum error_code code = job_await(store, job, ops);
 	int64_t pause_ns = PAUSE_TIMES * (monotonic_ns() - began_ns);
 	if (atomic_load(&store->jobs_run) - before <= 1 || atomic_load(&store->winding_down))
 		return code;

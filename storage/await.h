@@ -8,11 +8,12 @@
 #include "storage/store.h"
 
 /* Submits the job, whose done and owner are taken, and returns its outcome. */
-enum error_code job_await(struct store *store, struct store_job *job);
+enum error_code job_await(struct store *store, struct store_job *job, const struct job_ops *ops);
 /*
  * The same for one of many steps. When others had the writer run jobs meanwhile, it comes back only after some
  * times as long as the step took, so that most of the writer and of the disk is theirs.
  */
-enum error_code job_await_kindly(struct store *store, struct store_job *job);
+enum error_code job_await_kindly(
+    struct store *store, struct store_job *job, const struct job_ops *ops);
 
 #endif

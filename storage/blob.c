@@ -122,9 +122,9 @@ static void renew_run(struct store_tx *tx, struct store_job *job)
 	}
 }
 
+static const struct job_ops renew_ops = {.run = renew_run};
+
 void blob_renew_submit(struct store *store, struct blob_renew *renew)
 {
-	renew->job.run = renew_run;
-	renew->job.flush = STORE_FLUSH_LATER;
-	store_submit(store, &renew->job);
+	store_submit(store, &renew->job, &renew_ops);
 }

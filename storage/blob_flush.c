@@ -65,35 +65,48 @@ static void no_longer_under_way(struct store *store, const struct blob_flush *fl
 	*at = flush->next;
 }
 
-static void flush_settle(struct store *store, struct store_job *job)
+static bool is_current(struct store *store, const struct blob_flush *flush)
+{
+	return flush->generation == atomic_load(&store->generation);
+}
+
+static void flush_committed(struct store *store, struct store_job *job)
 {
 	struct blob_flush *flush = (struct blob_flush *)job;
+	bool lost = flush->failed && is_current(store, flush);
 	no_longer_under_way(store, flush);
-	bool current = flush->generation == atomic_load(&store->generation);
-	if (flush->failed && current && job->error.code == ERR_NONE) {
+	if (lost) {
 		removal_add(store, &flush->digest, false);
 		removal_start(store);
 	}
-	/* when only the bookkeeping failed, who waits is told so: the next put begins another flush */
-	writer_unpark(&store->writer, &flush->digest,
-	    current && (flush->failed || job->error.code != ERR_NONE));
+	writer_unpark(&store->writer, &flush->digest, lost);
 }
+
+/* The file may be on disk, but that is not noted: who waits is told so, and the next put begins another flush. */
+static void flush_failed(struct store *store, struct store_job *job)
+{
+	struct blob_flush *flush = (struct blob_flush *)job;
+	no_longer_under_way(store, flush);
+	writer_unpark(&store->writer, &flush->digest, is_current(store, flush));
+}
+
+static const struct job_ops flush_ops = {.work = flush_work,
+    .run = flush_run,
+    .committed = flush_committed,
+    .failed = flush_failed,
+    .frees = true};
 
 void blob_flush_submit(struct store *store, const struct digest *digest)
 {
 	struct blob_flush *flush = calloc(1, sizeof(*flush));
 	if (!flush)
 		abort();
-	flush->job.work = flush_work;
-	flush->job.run = flush_run;
-	flush->job.settle = flush_settle;
 	flush->job.done = store_job_free;
-	flush->job.frees = true; /* not really: but images that were let in before wait for it */
 	flush->digest = *digest;
 	flush->generation = atomic_load(&store->generation);
 	flush->next = store->flushes;
 	store->flushes = flush;
-	store_submit(store, &flush->job);
+	store_submit(store, &flush->job, &flush_ops);
 }
 
 void blob_flush_want(struct store *store, const struct digest *digest)

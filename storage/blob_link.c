@@ -72,13 +72,12 @@ static void mount_run(struct store_tx *tx, struct store_job *job)
 	mount->mounted = tx_exec(tx, job, q) && stray_note(tx, job, blob_id, to);
 }
 
+static const struct job_ops mount_ops = {.run = mount_run};
+
 void blob_mount_submit(struct store *store, struct blob_mount *mount)
 {
 	mount->mounted = false;
-	mount->job.run = mount_run;
-	mount->job.flush =
-	    STORE_FLUSH_LATER; /* the manifest's commit flushes it, like a pushed blob */
-	store_submit(store, &mount->job);
+	store_submit(store, &mount->job, &mount_ops);
 }
 
 static void unlink_run(struct store_tx *tx, struct store_job *job)
@@ -96,10 +95,10 @@ static void unlink_run(struct store_tx *tx, struct store_job *job)
 		job_refuse(job, ERR_BLOB_UNKNOWN, &unlink->key);
 }
 
+static const struct job_ops unlink_ops = {
+    .run = unlink_run, .flush = STORE_FLUSH_NOW, .frees = true};
+
 void blob_unlink_submit(struct store *store, struct blob_unlink *unlink)
 {
-	unlink->job.run = unlink_run;
-	unlink->job.flush = STORE_FLUSH_NOW;
-	unlink->job.frees = true;
-	store_submit(store, &unlink->job);
+	store_submit(store, &unlink->job, &unlink_ops);
 }

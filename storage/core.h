@@ -74,7 +74,8 @@ struct store_reader {
 /* Before done is called the last time, and the count of running jobs goes down. */
 void store_finish_job(struct store *store, struct store_job *job);
 /* The same as store_submit for a job whose work is for another pool than the workers. */
-void store_submit_to(struct store *store, struct workers *pool, struct store_job *job);
+void store_submit_to(
+    struct store *store, struct workers *pool, struct store_job *job, const struct job_ops *ops);
 /* A job of storage's own: malloc'd with struct store_job first, freed when done. */
 void store_job_free(struct store_job *job);
 /* Unlinks an upload's file on a worker: many megabytes take their time. */

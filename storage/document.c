@@ -187,11 +187,11 @@ static void put_run(struct store_tx *tx, struct store_job *job)
 	document_row_put(tx, job, &put->key, &put->put);
 }
 
+static const struct job_ops put_ops = {.run = put_run, .flush = STORE_FLUSH_NOW};
+
 void document_put_submit(struct store *store, struct document_put *put)
 {
-	put->job.run = put_run;
-	put->job.flush = STORE_FLUSH_NOW;
-	store_submit(store, &put->job);
+	store_submit(store, &put->job, &put_ops);
 }
 
 static void delete_run(struct store_tx *tx, struct store_job *job)
@@ -213,10 +213,10 @@ static void delete_run(struct store_tx *tx, struct store_job *job)
 	tx_exec(tx, job, q);
 }
 
+static const struct job_ops delete_ops = {
+    .run = delete_run, .flush = STORE_FLUSH_NOW, .frees = true};
+
 void document_delete_submit(struct store *store, struct document_delete *del)
 {
-	del->job.run = delete_run;
-	del->job.flush = STORE_FLUSH_NOW;
-	del->job.frees = true;
-	store_submit(store, &del->job);
+	store_submit(store, &del->job, &delete_ops);
 }

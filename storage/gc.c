@@ -303,42 +303,53 @@ static void cut_run(struct store_tx *tx, struct store_job *job)
 	(void)job;
 }
 
-static void end_settle(struct store *store, struct store_job *job)
+static void end_failed(struct store *store, struct store_job *job)
 {
 	const struct gc_run *run = (const struct gc_run *)job;
-	if (job->run == end_run && job->error.code == ERR_NONE)
-		store->collected_ms = clock_now_ms(&store->clock);
 	if (run->due)
 		store->collecting = false;
 }
 
-static void end(struct store *store, struct gc_run *run)
+static void end_committed(struct store *store, struct store_job *job)
 {
-	run->job.run = atomic_load(&store->closing) ? cut_run : end_run;
-	run->job.settle = end_settle;
-	removal_then(store, &run->job); /* who is told of freed bytes finds the files gone */
+	store->collected_ms = clock_now_ms(&store->clock);
+	end_failed(store, job);
 }
 
-static void step_settle(struct store *store, struct store_job *job)
+static void end(struct store *store, struct gc_run *run)
+{
+	static const struct job_ops whole = {
+	    .run = end_run, .committed = end_committed, .failed = end_failed, .frees = true};
+	static const struct job_ops cut = {
+	    .run = cut_run, .committed = end_failed, .failed = end_failed, .frees = true};
+	/* who is told of freed bytes finds the files gone */
+	removal_then(store, &run->job, atomic_load(&store->closing) ? &cut : &whole);
+}
+
+static void step_committed(struct store *store, struct store_job *job)
 {
 	struct step *s = (struct step *)job;
 	struct gc_run *run = s->run;
-	bool failed = job->error.code != ERR_NONE;
-	if (!failed) {
-		gc_files_remove(store, &s->files, true);
-		add_result(&run->result, &s->found);
-	}
-	if (!failed && s->more && !atomic_load(&store->closing)) {
+	bool closing = atomic_load(&store->closing);
+	gc_files_remove(store, &s->files, true);
+	add_result(&run->result, &s->found);
+	if (s->more && !closing) {
 		step_submit(store, run, s);
 		return;
 	}
 	store_reader_close(s->reader);
-	if (failed)
-		job_fail(&run->job, job->error.code, "%.*s", SLICE_ARG(job->error.detail));
-	if (!failed && atomic_load(&store->sweep_due) && !atomic_load(&store->closing))
+	if (atomic_load(&store->sweep_due) && !closing)
 		sweep_begin(store, run, end);
 	else
 		end(store, run);
+}
+
+static void step_failed(struct store *store, struct store_job *job)
+{
+	struct step *s = (struct step *)job;
+	store_reader_close(s->reader);
+	job_fail(&s->run->job, job->error.code, "%.*s", SLICE_ARG(job->error.detail));
+	end(store, s->run);
 }
 
 static void step_done(struct store_job *job)
@@ -347,6 +358,12 @@ static void step_done(struct store_job *job)
 	free(job);
 }
 
+static const struct job_ops step_ops = {.work = step_work,
+    .run = step_run,
+    .committed = step_committed,
+    .failed = step_failed,
+    .frees = true};
+
 static void step_submit(struct store *store, struct gc_run *run, const struct step *after)
 {
 	struct step *s = calloc(1, sizeof(*s));
@@ -354,11 +371,7 @@ static void step_submit(struct store *store, struct gc_run *run, const struct st
 		abort();
 	arena_init(&s->arena);
 	s->job.arena = &s->arena;
-	s->job.work = step_work;
-	s->job.run = step_run;
-	s->job.settle = step_settle;
 	s->job.done = step_done;
-	s->job.frees = true;
 	s->run = run;
 	if (after) {
 		s->blob_id = after->blob_id;
@@ -368,16 +381,13 @@ static void step_submit(struct store *store, struct gc_run *run, const struct st
 		s->reader = after->reader;
 	}
 	if (after && removal_count(store) >= REMOVALS_AT_ONCE)
-		removal_then(store, &s->job);
+		removal_then(store, &s->job, &step_ops);
 	else
-		store_submit_to(store, &store->collector, &s->job);
+		store_submit_to(store, &store->collector, &s->job, &step_ops);
 }
 
 static void submit(struct store *store, struct gc_run *run, bool due)
 {
-	run->job.work = NULL;
-	run->job.flush = STORE_FLUSH_LATER;
-	run->job.frees = true;
 	run->due = due;
 	run->result = (struct gc_result){.uploads = uploads_expire(store)};
 	step_submit(store, run, NULL);

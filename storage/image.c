@@ -275,6 +275,8 @@ static bool noted(struct store *store, int64_t image_id, int64_t now)
 	return atomic_exchange(slot, mark) == mark;
 }
 
+static const struct job_ops pull_ops = {.run = pull_run};
+
 void image_note_pull(struct store *store, const struct stored_manifest *manifest)
 {
 	int64_t now = clock_now_ms(&store->clock);
@@ -283,9 +285,8 @@ void image_note_pull(struct store *store, const struct stored_manifest *manifest
 	struct image_pull *pull = calloc(1, sizeof(*pull));
 	if (!pull)
 		abort();
-	pull->job.run = pull_run;
 	pull->job.done = store_job_free;
 	pull->repository_id = manifest->repository_id;
 	pull->digest = manifest->digest;
-	store_submit(store, &pull->job);
+	store_submit(store, &pull->job, &pull_ops);
 }

@@ -129,10 +129,10 @@ static void delete_run(struct store_tx *tx, struct store_job *job)
 		delete_item(&s, i);
 }
 
+static const struct job_ops delete_ops = {
+    .run = delete_run, .flush = STORE_FLUSH_NOW, .frees = true};
+
 void image_delete_submit(struct store *store, struct image_delete *del)
 {
-	del->job.run = delete_run;
-	del->job.flush = STORE_FLUSH_NOW;
-	del->job.frees = true;
-	store_submit(store, &del->job);
+	store_submit(store, &del->job, &delete_ops);
 }

@@ -485,9 +485,9 @@ static void put_run(struct store_tx *tx, struct store_job *job)
 	image_put_in(tx, (struct image_put *)job);
 }
 
+static const struct job_ops put_ops = {.run = put_run, .flush = STORE_FLUSH_NOW};
+
 void image_put_submit(struct store *store, struct image_put *put)
 {
-	put->job.run = put_run;
-	put->job.flush = STORE_FLUSH_NOW;
-	store_submit(store, &put->job);
+	store_submit(store, &put->job, &put_ops);
 }

@@ -1,5 +1,7 @@
 #include "storage/lifecycle_batch.h"
 
+#include "storage/await.h"
+
 #include "storage/archive_due.h"
 #include "storage/document_rows.h"
 #include "storage/orphan.h"
@@ -161,5 +163,14 @@ static void batch_run(struct store_tx *tx, struct store_job *job)
 
 void lifecycle_batch_init(struct lifecycle_batch *batch, struct arena *a)
 {
-	*batch = (struct lifecycle_batch){.job = {.run = batch_run, .frees = true, .arena = a}};
+	*batch = (struct lifecycle_batch){.job.arena = a};
+}
+
+enum error_code lifecycle_batch_await(struct store *store, struct lifecycle_batch *batch)
+{
+	static const struct job_ops some = {.run = batch_run, .frees = true};
+	/* with the last, all that went before is on disk */
+	static const struct job_ops last = {
+	    .run = batch_run, .frees = true, .flush = STORE_FLUSH_NOW};
+	return job_await_kindly(store, &batch->job, batch->evaluated ? &last : &some);
 }

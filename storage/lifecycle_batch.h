@@ -36,7 +36,8 @@ struct lifecycle_batch {
 	bool
 	    stopped; /* out: the policy, the repository or the clock is another: nothing was done */
 };
-/* For job_await. */
 void lifecycle_batch_init(struct lifecycle_batch *batch, struct arena *a);
+/* Has it carried out, beside the jobs of others (await.h: job_await_kindly). */
+enum error_code lifecycle_batch_await(struct store *store, struct lifecycle_batch *batch);
 
 #endif

@@ -26,6 +26,9 @@ static void note_run(struct store_tx *tx, struct store_job *job)
 		tx_fail(tx, job);
 }
 
+static const struct job_ops scheduled_ops = {
+    .work = lifecycle_run_work, .run = note_run, .frees = true};
+
 static void scheduled_done(struct store_job *job)
 {
 	struct store *store = job->owner;
@@ -50,11 +53,9 @@ void lifecycle_tend(struct store *store)
 	arena_init(&scheduled->arena);
 	scheduled->run.job.arena = &scheduled->arena;
 	scheduled->run.job.owner = store;
-	scheduled->run.job.run = note_run;
-	scheduled->run.job.frees = true;
 	scheduled->run.job.done = scheduled_done;
 	scheduled->run.each = store->lifecycle_ran;
 	store->lifecycle_last_ms = now_ms;
 	atomic_fetch_add(&store->lifecycle_runs_begun, 1);
-	lifecycle_run_submit(store, &scheduled->run);
+	store_submit_to(store, &store->lifecycle_runs, &scheduled->run.job, &scheduled_ops);
 }

@@ -123,7 +123,7 @@ static bool do_batch(
 		return false;
 	batch->key = report->key;
 	batch->repository_id = report->repository_id;
-	if (job_await_kindly(r->store, &batch->job) != ERR_NONE) {
+	if (lifecycle_batch_await(r->store, batch) != ERR_NONE) {
 		job->error.code = batch->job.error.code;
 		job->error.detail = arena_dup(job->arena, batch->job.error.detail);
 		return false;
@@ -183,8 +183,6 @@ static void carry_out(struct runner *r, struct lifecycle_report *report,
 			fill_item(eval, &outcome, &items[batch.count++]);
 		}
 		batch.evaluated = at == n;
-		if (batch.evaluated) /* and with it all that went before is on disk */
-			batch.job.flush = STORE_FLUSH_NOW;
 		more = do_batch(r, report, &batch) && at < n;
 		arena_reset(&a);
 	}
@@ -400,16 +398,17 @@ static void end_due_run(struct store_tx *tx, struct store_job *job)
 static bool end_activations(struct runner *r)
 {
 	struct arena a;
-	struct store_job job = {.run = end_due_run, .frees = true, .arena = &a};
+	static const struct job_ops ops = {.run = end_due_run, .frees = true};
+	struct store_job job = {.arena = &a};
 	arena_init(&a);
-	enum error_code code = job_await(r->store, &job);
+	enum error_code code = job_await(r->store, &job, &ops);
 	if (code != ERR_NONE)
 		job_fail(&r->run->job, code, "lifecycle run: activations could not be ended");
 	arena_release(&a);
 	return code == ERR_NONE;
 }
 
-static void run_work(struct store *store, struct store_job *job)
+void lifecycle_run_work(struct store *store, struct store_job *job)
 {
 	struct lifecycle_run *run = (struct lifecycle_run *)job;
 	struct runner r = {.store = store, .run = run};
@@ -434,8 +433,9 @@ static void run_work(struct store *store, struct store_job *job)
 	store_reader_close(r.reader);
 }
 
+static const struct job_ops run_ops = {.work = lifecycle_run_work};
+
 void lifecycle_run_submit(struct store *store, struct lifecycle_run *run)
 {
-	run->job.work = run_work;
-	store_submit_to(store, &store->lifecycle_runs, &run->job);
+	store_submit_to(store, &store->lifecycle_runs, &run->job, &run_ops);
 }

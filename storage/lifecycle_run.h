@@ -65,5 +65,7 @@ struct lifecycle_run {
 	int64_t now_ms; /* out: when it began */
 };
 void lifecycle_run_submit(struct store *store, struct lifecycle_run *run);
+/* Storage-internal: the same as the work of a job of one's own, on the pool for it. */
+void lifecycle_run_work(struct store *store, struct store_job *job);
 
 #endif

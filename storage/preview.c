@@ -130,20 +130,17 @@ static void start_run(struct store_tx *tx, struct store_job *job)
 	tx_exec(tx, job, q);
 }
 
-static void start_settle(struct store *store, struct store_job *job)
+static void start_committed(struct store *store, struct store_job *job)
 {
-	if (job->error.code != ERR_NONE)
-		return;
 	preview_make_submit(store, (struct preview_start *)job);
 	preview_purge_submit(store);
 }
 
+static const struct job_ops start_ops = {.run = start_run, .committed = start_committed};
+
 void preview_start_submit(struct store *store, struct preview_start *start)
 {
-	start->job.run = start_run;
-	start->job.settle = start_settle;
-	start->job.flush = STORE_FLUSH_LATER;
-	store_submit(store, &start->job);
+	store_submit(store, &start->job, &start_ops);
 }
 
 /* ---- ending ---- */
@@ -154,12 +151,11 @@ struct preview_job {
 	bool more;
 };
 
-static struct preview_job *own_job(void (*run)(struct store_tx *tx, struct store_job *job))
+static struct preview_job *own_job(void)
 {
 	struct preview_job *own = calloc(1, sizeof(*own));
 	if (!own)
 		abort();
-	own->job.run = run;
 	own->job.done = store_job_free;
 	return own;
 }
@@ -185,19 +181,20 @@ static void purge_run(struct store_tx *tx, struct store_job *job)
 	tx_exec(tx, job, q);
 }
 
-static void purge_settle(struct store *store, struct store_job *job)
+static void purge_committed(struct store *store, struct store_job *job)
 {
 	struct preview_job *purge = (struct preview_job *)job;
-	if (job->error.code == ERR_NONE && purge->more && !atomic_load(&store->closing))
+	if (purge->more && !atomic_load(&store->closing))
 		preview_purge_submit(store);
 }
 
+static const struct job_ops purge_ops = {
+    .run = purge_run, .committed = purge_committed, .frees = true};
+
 void preview_purge_submit(struct store *store)
 {
-	struct preview_job *purge = own_job(purge_run);
-	purge->job.frees = true;
-	purge->job.settle = purge_settle;
-	store_submit(store, &purge->job);
+	struct preview_job *purge = own_job();
+	store_submit(store, &purge->job, &purge_ops);
 }
 
 /* Its row stays, to say that there was one; its items go. */
@@ -215,13 +212,16 @@ static void expire_run(struct store_tx *tx, struct store_job *job)
 }
 
 /* And whatever else is due by then. */
-static void expire_settle(struct store *store, struct store_job *job)
+static void expire_committed(struct store *store, struct store_job *job)
 {
-	if (job->error.code != ERR_NONE || atomic_load(&store->closing))
+	(void)job;
+	if (atomic_load(&store->closing))
 		return;
 	preview_purge_submit(store);
 	preview_tend(store);
 }
+
+static const struct job_ops expire_ops = {.run = expire_run, .committed = expire_committed};
 
 void preview_tend(struct store *store)
 {
@@ -234,11 +234,10 @@ void preview_tend(struct store *store)
 	db_done(q);
 	if (!due)
 		return;
-	struct preview_job *expire = own_job(expire_run);
+	struct preview_job *expire = own_job();
 	expire->repository_id = repository_id;
 	expire->set_id = set_id;
-	expire->job.settle = expire_settle;
-	store_submit(store, &expire->job);
+	store_submit(store, &expire->job, &expire_ops);
 }
 
 bool preview_recover(struct store *store)

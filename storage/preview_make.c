@@ -90,12 +90,14 @@ static void batch_run(struct store_tx *tx, struct store_job *job)
 		write_outcome(tx, batch, batch->first + i);
 }
 
+static const struct job_ops batch_ops = {.run = batch_run};
+
 static bool write_batch(struct store *store, struct preview_make *make,
     const struct lifecycle_eval *eval, size_t first, size_t count)
 {
 	struct arena a;
 	struct item_batch batch = {
-	    .job = {.run = batch_run, .arena = &a},
+	    .job.arena = &a,
 	    .eval = eval,
 	    .first = first,
 	    .count = count,
@@ -103,7 +105,7 @@ static bool write_batch(struct store *store, struct preview_make *make,
 	    .set_id = make->set_id,
 	};
 	arena_init(&a);
-	bool written = job_await_kindly(store, &batch.job) == ERR_NONE && !batch.gone;
+	bool written = job_await_kindly(store, &batch.job, &batch_ops) == ERR_NONE && !batch.gone;
 	arena_release(&a);
 	make->expiring += batch.expiring;
 	make->transitioning += batch.transitioning;
@@ -158,6 +160,8 @@ static void make_done(struct store_job *job)
 	free(job);
 }
 
+static const struct job_ops make_ops = {.work = make_work, .run = end_run};
+
 void preview_make_submit(struct store *store, const struct preview_start *start)
 {
 	struct preview_make *make = calloc(1, sizeof(*make));
@@ -165,11 +169,9 @@ void preview_make_submit(struct store *store, const struct preview_start *start)
 		abort();
 	arena_init(&make->arena);
 	make->job.arena = &make->arena;
-	make->job.work = make_work;
-	make->job.run = end_run;
 	make->job.done = make_done;
 	make->repository_id = start->repository_id;
 	make->set_id = start->set_id;
 	make->policy = arena_dup(&make->arena, start->policy);
-	store_submit_to(store, &store->lifecycle_previews, &make->job);
+	store_submit_to(store, &store->lifecycle_previews, &make->job, &make_ops);
 }

@@ -68,23 +68,22 @@ static void purge_run(struct store_tx *tx, struct store_job *job)
 	tx_exec(tx, job, q);
 }
 
-static void purge_settle(struct store *store, struct store_job *job)
+/* When it has failed, the next deletion, or the next start, takes it up again. */
+static void purge_committed(struct store *store, struct store_job *job)
 {
 	struct purge *purge = (struct purge *)job;
-	if (job->error.code != ERR_NONE)
-		return; /* the next deletion, or the next start, takes it up again */
 	if (purge->more && !atomic_load(&store->closing))
 		purge_submit(store);
 }
+
+static const struct job_ops purge_ops = {
+    .run = purge_run, .committed = purge_committed, .frees = true};
 
 void purge_submit(struct store *store)
 {
 	struct purge *purge = calloc(1, sizeof(*purge));
 	if (!purge)
 		abort();
-	purge->job.run = purge_run;
-	purge->job.settle = purge_settle;
 	purge->job.done = store_job_free;
-	purge->job.frees = true;
-	store_submit(store, &purge->job);
+	store_submit(store, &purge->job, &purge_ops);
 }

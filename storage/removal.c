@@ -77,11 +77,13 @@ static void flush_run(struct store_tx *tx, struct store_job *job)
 		r->at[i].covered = true;
 }
 
+static const struct job_ops take_ops;
+
 static void flush_done(struct store_job *job)
 {
 	struct round *round = (struct round *)job;
 	round->flushed = job->error.code == ERR_NONE;
-	store_submit(round->store, &round->take);
+	store_submit(round->store, &round->take, &take_ops);
 }
 
 /* The jobs after it could have made rows for the files that its settling takes away. */
@@ -110,11 +112,12 @@ static void submit_waiting(struct store *store)
 {
 	for (struct store_job *job; (job = store->removals.first);) {
 		store->removals.first = job->next;
-		store_submit_to(store, &store->collector, job);
+		store_submit_to(store, &store->collector, job, job->ops);
 	}
 }
 
-static void take_settle(struct store *store, struct store_job *job)
+/* Also when its own commit failed, in which nothing was written: the flush before it is what counts. */
+static void take_over(struct store *store, struct store_job *job)
 {
 	struct removals *r = &store->removals;
 	const struct round *round = job->owner;
@@ -131,10 +134,15 @@ static void take_settle(struct store *store, struct store_job *job)
 		submit_waiting(store);
 }
 
+static const struct job_ops take_ops = {
+    .run = take_run, .committed = take_over, .failed = take_over, .frees = true};
+
 static void take_done(struct store_job *job)
 {
 	free(job->owner);
 }
+
+static const struct job_ops flush_ops = {.run = flush_run, .flush = STORE_FLUSH_NOW, .frees = true};
 
 void removal_start(struct store *store)
 {
@@ -145,20 +153,16 @@ void removal_start(struct store *store)
 	if (!round)
 		abort();
 	round->store = store;
-	round->flush.run = flush_run;
 	round->flush.done = flush_done;
-	round->flush.flush = STORE_FLUSH_NOW;
-	round->flush.frees = round->take.frees = true;
-	round->take.run = take_run;
-	round->take.settle = take_settle;
 	round->take.done = take_done;
 	round->take.owner = round;
 	r->under_way = true;
-	store_submit(store, &round->flush);
+	store_submit(store, &round->flush, &flush_ops);
 }
 
-void removal_then(struct store *store, struct store_job *job)
+void removal_then(struct store *store, struct store_job *job, const struct job_ops *ops)
 {
+	job->ops = ops;
 	job->next = store->removals.first;
 	store->removals.first = job;
 	if (store->removals.count > 0)

@@ -5,7 +5,7 @@
  * time later, where a journal may write a name's removal at any moment: were the name given up right away, a
  * power cut could leave a row (that clients and images count on) without its file. So
  *
- *	removal_add()     from the settle function of the job that dropped the rows
+ *	removal_add()     from the committed function of the job that dropped the rows
  *	removal_start()   or
  *	removal_then()    flushes the log, once for all files added, then takes their names away
  *
@@ -39,13 +39,13 @@ struct removals {
 };
 
 /*
- * From the settle function of a job that has succeeded and had set tx->last: the blob has no row any more, or never
+ * From the committed function of a job that had set tx->last: the blob has no row any more, or never
  * had one, and its file is to go. whole: its bytes were on disk, as its row said.
  */
 void removal_add(struct store *store, const struct digest *digest, bool whole);
 /* In a run function: a file of these bytes is there, whole, that waits to be taken away. */
 bool removal_has(const struct store *store, const struct digest *digest);
-/* From the settle function of a job that has made a row for the file again. */
+/* From the committed function of a job that has made a row for the file again. */
 void removal_cancel(struct store *store, const struct digest *digest);
 /* Forgets all that wait: they are set aside otherwise, or left to the sweep. */
 void removal_forget(struct store *store);
@@ -58,7 +58,7 @@ void removal_start(struct store *store);
  * The same, and submits a job when nothing waits any more, or the flush has failed: to the collector's thread when it has
  * work, else to the writer.
  */
-void removal_then(struct store *store, struct store_job *job);
+void removal_then(struct store *store, struct store_job *job, const struct job_ops *ops);
 /* When the store is closed. */
 void removal_release(struct store *store);
 

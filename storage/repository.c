@@ -178,11 +178,11 @@ static void create_run(struct store_tx *tx, struct store_job *job)
 		add_tags(tx, job, r->id, create->tags, create->tag_count);
 }
 
+static const struct job_ops create_ops = {.run = create_run, .flush = STORE_FLUSH_NOW};
+
 void repository_create_submit(struct store *store, struct repository_create *create)
 {
-	create->job.run = create_run;
-	create->job.flush = STORE_FLUSH_NOW;
-	store_submit(store, &create->job);
+	store_submit(store, &create->job, &create_ops);
 }
 
 /*
@@ -227,23 +227,20 @@ static void delete_run(struct store_tx *tx, struct store_job *job)
 		doom(tx, del);
 }
 
-static void delete_settle(struct store *store, struct store_job *job)
+static void delete_committed(struct store *store, struct store_job *job)
 {
 	struct repository_delete *del = (struct repository_delete *)job;
-	if (job->error.code != ERR_NONE)
-		return;
 	upload_kill(&store->uploads, del->deleted.id);
 	purge_submit(store);
 	preview_purge_submit(store);
 }
 
+static const struct job_ops delete_ops = {
+    .run = delete_run, .committed = delete_committed, .flush = STORE_FLUSH_NOW, .frees = true};
+
 void repository_delete_submit(struct store *store, struct repository_delete *del)
 {
-	del->job.run = delete_run;
-	del->job.settle = delete_settle;
-	del->job.flush = STORE_FLUSH_NOW;
-	del->job.frees = true;
-	store_submit(store, &del->job);
+	store_submit(store, &del->job, &delete_ops);
 }
 
 static void update_run(struct store_tx *tx, struct store_job *job)
@@ -260,11 +257,11 @@ static void update_run(struct store_tx *tx, struct store_job *job)
 		job_refuse(job, ERR_REPOSITORY_NOT_FOUND, &update->key);
 }
 
+static const struct job_ops update_ops = {.run = update_run, .flush = STORE_FLUSH_NOW};
+
 void repository_update_submit(struct store *store, struct repository_update *update)
 {
-	update->job.run = update_run;
-	update->job.flush = STORE_FLUSH_NOW;
-	store_submit(store, &update->job);
+	store_submit(store, &update->job, &update_ops);
 }
 
 static void check_tag_count(struct store_tx *tx, struct repository_tag *tag, int64_t id)
@@ -301,9 +298,9 @@ static void tag_run(struct store_tx *tx, struct store_job *job)
 		check_tag_count(tx, tag, id);
 }
 
+static const struct job_ops tag_ops = {.run = tag_run, .flush = STORE_FLUSH_NOW};
+
 void repository_tag_submit(struct store *store, struct repository_tag *tag)
 {
-	tag->job.run = tag_run;
-	tag->job.flush = STORE_FLUSH_NOW;
-	store_submit(store, &tag->job);
+	store_submit(store, &tag->job, &tag_ops);
 }

@@ -16,14 +16,15 @@ static void clear_aside_work(struct store *store, struct store_job *job)
 	files_remove_aside(&store->files);
 }
 
+static const struct job_ops clear_aside_ops = {.work = clear_aside_work};
+
 void clear_aside_submit(struct store *store)
 {
 	struct store_job *job = calloc(1, sizeof(*job));
 	if (!job)
 		abort();
-	job->work = clear_aside_work;
 	job->done = store_job_free;
-	store_submit(store, job);
+	store_submit(store, job, &clear_aside_ops);
 }
 
 static const char empty_all[] =
@@ -55,10 +56,10 @@ static void reset_end_run(struct store_tx *tx, struct store_job *job)
 		tx_fail(tx, job);
 }
 
-static void reset_settle(struct store *store, struct store_job *job)
+static const struct job_ops reset_end_ops = {.run = reset_end_run, .frees = true};
+
+static void reset_committed(struct store *store, struct store_job *job)
 {
-	if (job->error.code != ERR_NONE)
-		return;
 	atomic_fetch_add(&store->generation, 1);
 	clock_set_offset_ms(&store->clock, 0);
 	lifecycle_load(store);
@@ -84,20 +85,17 @@ static void reset_settle(struct store *store, struct store_job *job)
 	struct reset_end *end = calloc(1, sizeof(*end));
 	if (!end)
 		abort();
-	end->job.run = reset_end_run;
 	end->job.done = store_job_free;
-	end->job.frees = true;
-	store_submit(store, &end->job);
+	store_submit(store, &end->job, &reset_end_ops);
 	clear_aside_submit(store);
 }
 
+static const struct job_ops reset_ops = {
+    .run = reset_run, .committed = reset_committed, .frees = true};
+
 void store_reset_submit(struct store *store, struct store_reset *reset)
 {
-	reset->job.run = reset_run;
-	reset->job.settle = reset_settle;
-	reset->job.flush = STORE_FLUSH_LATER;
-	reset->job.frees = true;
-	store_submit(store, &reset->job);
+	store_submit(store, &reset->job, &reset_ops);
 }
 
 /* What becomes due by it happens by the new clock, in the same transaction. */
@@ -112,18 +110,22 @@ static void move_run(struct store_tx *tx, struct store_job *job)
 		archive_end_due(tx, job, clock_now_ms(clock));
 }
 
-static void move_settle(struct store *store, struct store_job *job)
+static void move_committed(struct store *store, struct store_job *job)
 {
-	if (job->error.code == ERR_NONE)
-		schedule_tend(store);
-	else
-		store_load_clock(store); /* it was not moved */
+	(void)job;
+	schedule_tend(store);
 }
+
+static void move_failed(struct store *store, struct store_job *job)
+{
+	(void)job;
+	store_load_clock(store); /* it was not moved */
+}
+
+static const struct job_ops move_ops = {
+    .run = move_run, .committed = move_committed, .failed = move_failed};
 
 void clock_move_submit(struct store *store, struct clock_move *move)
 {
-	move->job.run = move_run;
-	move->job.settle = move_settle;
-	move->job.flush = STORE_FLUSH_LATER;
-	store_submit(store, &move->job);
+	store_submit(store, &move->job, &move_ops);
 }

@@ -46,9 +46,9 @@ static void start_run(struct store_tx *tx, struct store_job *job)
 	image_row_scanned(tx, job, &row);
 }
 
+static const struct job_ops start_ops = {.run = start_run, .flush = STORE_FLUSH_NOW};
+
 void scan_start_submit(struct store *store, struct scan_start *start)
 {
-	start->job.run = start_run;
-	start->job.flush = STORE_FLUSH_NOW;
-	store_submit(store, &start->job);
+	store_submit(store, &start->job, &start_ops);
 }

@@ -33,26 +33,28 @@ void store_finish_job(struct store *store, struct store_job *job)
 	pthread_mutex_unlock(&store->count_lock);
 }
 
-void store_submit_to(struct store *store, struct workers *pool, struct store_job *job)
+void store_submit_to(
+    struct store *store, struct workers *pool, struct store_job *job, const struct job_ops *ops)
 {
 	pthread_mutex_lock(&store->count_lock);
 	store->count++;
 	pthread_mutex_unlock(&store->count_lock);
+	job->ops = ops;
 	job->waits_for = NULL;
-	if (job->work)
+	if (ops->work)
 		workers_submit(pool, job);
 	else
 		writer_submit(&store->writer, job);
 }
 
-void store_submit_apart(struct store *store, struct store_job *job)
+void store_submit_apart(struct store *store, struct store_job *job, const struct job_ops *ops)
 {
-	store_submit_to(store, &store->parsers, job);
+	store_submit_to(store, &store->parsers, job, ops);
 }
 
-void store_submit(struct store *store, struct store_job *job)
+void store_submit(struct store *store, struct store_job *job, const struct job_ops *ops)
 {
-	store_submit_to(store, &store->workers, job);
+	store_submit_to(store, &store->workers, job, ops);
 }
 
 /* checkpoints */
@@ -98,6 +100,8 @@ static void restore_reserve(struct store *store)
 	reserve_whole(store);
 }
 
+static const struct job_ops checkpoint_ops = {.work = checkpoint_work};
+
 void store_tend_log(struct store *store)
 {
 	struct writer *w = &store->writer;
@@ -116,10 +120,9 @@ void store_tend_log(struct store *store)
 	struct store_job *job = calloc(1, sizeof(*job));
 	if (!job)
 		abort();
-	job->work = checkpoint_work;
 	job->done = store_job_free;
 	atomic_store(&store->checkpoint, CHECKPOINT_RUNS);
-	store_submit(store, job);
+	store_submit(store, job, &checkpoint_ops);
 }
 
 /* opening */
@@ -221,15 +224,16 @@ static void begin_work(struct store *store, struct store_job *job)
 		reserve_make(store);
 }
 
+static const struct job_ops begin_ops = {.work = begin_work};
+
 /* What need not be done before the store is used. */
 static void begin_submit(struct store *store)
 {
 	struct store_job *job = calloc(1, sizeof(*job));
 	if (!job)
 		abort();
-	job->work = begin_work;
 	job->done = store_job_free;
-	store_submit(store, job);
+	store_submit(store, job, &begin_ops);
 }
 
 struct store *store_open(const struct store_options *options, struct err *err)

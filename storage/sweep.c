@@ -87,43 +87,54 @@ static void sweep_run(struct store_tx *tx, struct store_job *job)
 
 static void submit(struct store *store, struct sweep *from);
 
-static void sweep_settle(struct store *store, struct store_job *job)
+static void sweep_over(struct store *store, struct sweep *s)
 {
-	struct sweep *s = (struct sweep *)job;
-	bool failed = job->error.code != ERR_NONE;
-	if (!failed) {
-		gc_files_remove(store, &s->files, false);
-		s->run->result.files += s->files.count;
-		s->run->result.file_bytes += s->bytes;
-	}
-	if (!failed && s->folder < FOLDERS && !atomic_load(&store->closing)) {
-		submit(store, s);
-		return;
-	}
-	if (failed || s->folder < FOLDERS)
-		atomic_store(&store->sweep_due, true);
-	if (failed)
-		job_fail(&s->run->job, job->error.code, "the sweep of blobs/ has failed");
 	store_reader_close(s->reader);
 	s->over(store, s->run);
 }
+
+static void sweep_committed(struct store *store, struct store_job *job)
+{
+	struct sweep *s = (struct sweep *)job;
+	gc_files_remove(store, &s->files, false);
+	s->run->result.files += s->files.count;
+	s->run->result.file_bytes += s->bytes;
+	if (s->folder < FOLDERS && !atomic_load(&store->closing)) {
+		submit(store, s);
+		return;
+	}
+	if (s->folder < FOLDERS)
+		atomic_store(&store->sweep_due, true);
+	sweep_over(store, s);
+}
+
+static void sweep_failed(struct store *store, struct store_job *job)
+{
+	struct sweep *s = (struct sweep *)job;
+	atomic_store(&store->sweep_due, true);
+	job_fail(&s->run->job, job->error.code, "the sweep of blobs/ has failed");
+	sweep_over(store, s);
+}
+
+static const struct job_ops sweep_ops = {.work = sweep_work,
+    .run = sweep_run,
+    .committed = sweep_committed,
+    .failed = sweep_failed,
+    .frees = true};
 
 static void submit(struct store *store, struct sweep *from)
 {
 	struct sweep *s = calloc(1, sizeof(*s));
 	if (!s)
 		abort();
-	s->job.work = sweep_work;
-	s->job.run = sweep_run;
-	s->job.settle = sweep_settle;
 	s->job.done = store_job_free;
-	s->job.frees = true;
 	s->run = from->run;
 	s->over = from->over;
 	s->reader = from->reader;
 	s->folder = from->folder;
 	s->again = from->again;
-	removal_then(store, &s->job); /* so that the folder is read without what was found there */
+	removal_then(store, &s->job,
+	    &sweep_ops); /* so that the folder is read without what was found there */
 }
 
 void sweep_begin(

@@ -55,11 +55,11 @@ static void start_run(struct store_tx *tx, struct store_job *job)
 		job->error.code = start(tx->store, repository_id, &up->key, up->algorithm, up->id);
 }
 
+static const struct job_ops start_ops = {.run = start_run};
+
 void upload_start_submit(struct store *store, struct upload_start *up)
 {
-	up->job.run = start_run;
-	up->job.flush = STORE_FLUSH_LATER;
-	store_submit(store, &up->job);
+	store_submit(store, &up->job, &start_ops);
 }
 
 /* holding */
@@ -169,6 +169,8 @@ static void write_back_work(struct store *store, struct store_job *job)
 	close(w->fd);
 }
 
+static const struct job_ops write_back_ops = {.work = write_back_work};
+
 /* Has the kernel start writing what came, so that the flush before the manifest is short. */
 static void start_write_back(struct upload *u)
 {
@@ -180,13 +182,12 @@ static void start_write_back(struct upload *u)
 		free(w);
 		return;
 	}
-	w->job.work = write_back_work;
 	w->job.done = store_job_free;
 	w->fd = fd;
 	w->from = u->write_back;
 	w->len = u->size - u->write_back;
 	u->write_back = u->size;
-	store_submit(u->store, &w->job);
+	store_submit(u->store, &w->job, &write_back_ops);
 }
 
 static int append(struct upload *u, struct slice bytes)
@@ -315,12 +316,11 @@ static void cancel_run(struct store_tx *tx, struct store_job *job)
 	}
 }
 
+static const struct job_ops cancel_ops = {.run = cancel_run, .frees = true};
+
 void upload_cancel_submit(struct store *store, struct upload_cancel *cancel)
 {
-	cancel->job.run = cancel_run;
-	cancel->job.flush = STORE_FLUSH_LATER;
-	cancel->job.frees = true;
-	store_submit(store, &cancel->job);
+	store_submit(store, &cancel->job, &cancel_ops);
 }
 
 struct file_removal {
@@ -333,15 +333,16 @@ static void remove_work(struct store *store, struct store_job *job)
 	files_remove(&store->files, ((struct file_removal *)job)->name);
 }
 
+static const struct job_ops remove_ops = {.work = remove_work};
+
 void upload_file_remove(struct store *store, const uint8_t id[16])
 {
 	struct file_removal *removal = calloc(1, sizeof(*removal));
 	if (!removal)
 		abort();
-	removal->job.work = remove_work;
 	removal->job.done = store_job_free;
 	files_upload_name(id, removal->name);
-	store_submit(store, &removal->job);
+	store_submit(store, &removal->job, &remove_ops);
 }
 
 size_t uploads_expire(struct store *store)

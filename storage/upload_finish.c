@@ -192,33 +192,41 @@ static void finish_run(struct store_tx *tx, struct store_job *job)
 		unlink_blob(tx->store, finish); /* now, before a later job makes the same blob */
 }
 
-static void finish_settle(struct store *store, struct store_job *job)
+static void finish_committed(struct store *store, struct store_job *job)
+{
+	struct upload_finish *finish = (struct upload_finish *)job;
+	if (finish->linked || finish->taken_over)
+		removal_cancel(store, &finish->digest); /* of what was there before */
+	if (finish->linked && !store->ephemeral)
+		blob_flush_submit(store, &finish->digest);
+	upload_remove(finish->upload);
+	finish->upload = NULL;
+}
+
+static void finish_failed(struct store *store, struct store_job *job)
 {
 	struct upload_finish *finish = (struct upload_finish *)job;
 	struct upload *u = finish->upload;
-	enum error_code code = job->error.code;
-	finish->upload = NULL;
-	if (code == ERR_NONE && (finish->linked || finish->taken_over))
-		removal_cancel(store, &finish->digest); /* of what was there before */
-	if (code == ERR_NONE && finish->linked && !store->ephemeral)
-		blob_flush_submit(store, &finish->digest);
-	if (code != ERR_NONE && finish->linked)
+	if (finish->linked)
 		unlink_blob(store, finish); /* the commit failed */
-	if (code == ERR_STORAGE_FAILED && !u->spoilt)
+	if (job->error.code == ERR_STORAGE_FAILED && !u->spoilt)
 		upload_give_back(u); /* the client may try again */
 	else
-		upload_remove(u); /* done with, or unfit; on a full disk its space returns */
+		upload_remove(u); /* unfit; or on a full disk, so that its space returns */
+	finish->upload = NULL;
 }
 
 void upload_finish_submit(struct store *store, struct upload_finish *finish)
 {
+	static const struct job_ops hashed = {
+	    .run = finish_run, .committed = finish_committed, .failed = finish_failed};
+	static const struct job_ops to_be_hashed = {.work = finish_work,
+	    .run = finish_run,
+	    .committed = finish_committed,
+	    .failed = finish_failed};
 	bool read_back = finish->upload->in_file && !hash_at_hand(finish);
-	finish->job.work = read_back ? finish_work : NULL;
-	finish->job.run = finish_run;
-	finish->job.settle = finish_settle;
-	finish->job.flush = STORE_FLUSH_LATER;
 	finish->linked = false;
 	finish->taken_over = false;
 	finish->was_there = false;
-	store_submit(store, &finish->job);
+	store_submit(store, &finish->job, read_back ? &to_be_hashed : &hashed);
 }

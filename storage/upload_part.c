@@ -38,10 +38,9 @@ static void part_work(struct store *store, struct store_job *job)
 	part->upload = NULL;
 }
 
+static const struct job_ops part_ops = {.work = part_work};
+
 void upload_part_submit(struct store *store, struct upload_part *part)
 {
-	part->job.work = part_work;
-	part->job.run = NULL;
-	part->job.flush = STORE_FLUSH_LATER;
-	store_submit(store, &part->job);
+	store_submit(store, &part->job, &part_ops);
 }

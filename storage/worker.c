@@ -28,8 +28,8 @@ void workers_init(struct workers *w, struct store *store, size_t thread_max)
 
 static void do_work(struct store *store, struct store_job *job)
 {
-	job->work(store, job);
-	if (job->run)
+	job->ops->work(store, job);
+	if (job->ops->run)
 		writer_submit(&store->writer, job);
 	else
 		store_finish_job(store, job);

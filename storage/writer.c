@@ -84,28 +84,25 @@ static bool run_job(struct store_tx *tx, struct store_job *job)
 {
 	if (job->error.code != ERR_NONE)
 		return true; /* its work failed: nothing to run */
-	if (!job->frees && !reserve_whole(tx->store)) {
+	if (!job->ops->frees && !reserve_whole(tx->store)) {
 		job_fail(job, ERR_STORAGE_FULL, "the disk is full: the reserve is for deleting");
 		return true;
 	}
-	tx->keep = false;
 	tx->waits_for = NULL;
 	if (!db_run(tx->db, Q_SAVEPOINT)) {
 		tx_fail(tx, job);
 		return !sqlite3_get_autocommit(tx->db->handle);
 	}
 	tx->db->failed = ERR_NONE;
-	job->run(tx, job);
+	job->ops->run(tx, job);
 	/* A read that failed is neither "there" nor "not there", whatever the job made of it. */
-	if (tx->db->failed != ERR_NONE && job->error.code < ERR_STORAGE_FULL) {
+	if (tx->db->failed != ERR_NONE && job->error.code < ERR_STORAGE_FULL)
 		job_fail(job, tx->db->failed, "a read of the database failed");
-		tx->keep = false;
-	}
 	if (job->error.code != ERR_NONE)
 		tx->waits_for = NULL;
 	if (sqlite3_get_autocommit(tx->db->handle))
 		return false;
-	bool undo = tx->waits_for || (job->error.code != ERR_NONE && !tx->keep);
+	bool undo = tx->waits_for || job->error.code != ERR_NONE;
 	if (undo && !db_run(tx->db, Q_SAVEPOINT_BACK))
 		return false;
 	return db_run(tx->db, Q_SAVEPOINT_RELEASE);
@@ -160,7 +157,7 @@ static bool some_free(const struct job_list *jobs)
 {
 	const struct store_job *job = jobs->first;
 	for (size_t n = 0; job && n < BATCH_JOBS_MAX; n++, job = job->next) {
-		if (job->frees)
+		if (job->ops->frees)
 			return true;
 	}
 	return false;
@@ -179,7 +176,7 @@ static bool run_again(struct writer *w, struct job_list *ran, struct job_list *a
 	if (!reserve_lend(w->store))
 		return false;
 	for (struct store_job *job; (job = job_list_take(ran));) {
-		bool runs = job->frees && (!job->work || job->error.code == ERR_NONE);
+		bool runs = job->ops->frees && (!job->ops->work || job->error.code == ERR_NONE);
 		if (runs)
 			job->error = (struct error){.code = ERR_NONE};
 		job_list_put(runs ? again : &others, job);
@@ -217,17 +214,24 @@ static void transact(struct writer *w, struct job_list *jobs, struct job_list *r
 	job_list_prepend(jobs, &again); /* the next transaction's */
 }
 
-/* Settles what ran, and passes it on: to the flusher what must be on disk first, else to its owner.
- */
+/* What follows its commit, or its loss. */
+static void settle(struct store *store, struct store_job *job)
+{
+	void (*follow)(struct store * store, struct store_job * job) =
+	    job->error.code == ERR_NONE ? job->ops->committed : job->ops->failed;
+	if (follow)
+		follow(store, job);
+}
+
+/* Settles what ran, and passes it on: to the flusher what must be on disk first, else to its owner. */
 static void hand_on(struct writer *w, struct job_list *ran)
 {
 	struct job_list flush = {NULL, NULL};
 	for (struct store_job *job; (job = job_list_take(ran));) {
 		atomic_fetch_add(&w->store->jobs_run, 1);
-		if (job->settle)
-			job->settle(w->store, job);
+		settle(w->store, job);
 		/* refusals too: "exists already" is an acknowledgement of what is there */
-		bool now = job->flush == STORE_FLUSH_NOW && job->error.code < ERR_STORAGE_FULL;
+		bool now = job->ops->flush == STORE_FLUSH_NOW && job->error.code < ERR_STORAGE_FULL;
 		if (now && !w->store->ephemeral)
 			job_list_put(&flush, job);
 		else

@@ -2,7 +2,7 @@
  * The writer: one thread that runs all waiting jobs inside one transaction and commits once.
  *
  * Each job has a savepoint, so that one that fails leaves nothing and takes nobody with it. After
- * the commit every job is settled here (struct store_job), and those that asked for STORE_FLUSH_NOW
+ * the commit every job is settled here (struct job_ops), and those that asked for STORE_FLUSH_NOW
  * go on to the flusher, so that the next transaction is filled while the disk works. A commit that
  * fails fails every job in it; the next batch starts anew.
  */
@@ -35,7 +35,6 @@ struct store_tx {
 	struct store *store;
 	struct db *db;
 	/* Set by a job's run function: */
-	bool keep;                      /* commit its changes although it answers an error */
 	const struct digest *waits_for; /* run it again when this blob has been flushed */
 	bool last;                      /* nothing more in this transaction */
 	size_t bytes;                   /* content it wrote: bounds the batch */

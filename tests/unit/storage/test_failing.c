@@ -114,12 +114,13 @@ static void gate_run(struct store_tx *tx, struct store_job *job)
 	sem_wait(&gate->open);
 }
 
+static const struct job_ops gate_ops = {.run = gate_run};
+
 static void gate_submit(struct store *store, struct gate *gate)
 {
 	sem_init(&gate->entered, 0, 0);
 	sem_init(&gate->open, 0, 0);
-	gate->job.run = gate_run;
-	store_submit(store, &gate->job);
+	store_submit(store, &gate->job, &gate_ops);
 }
 
 /* "It exists already" rests on the put before it, in the same transaction; that is lost. */

@@ -114,7 +114,7 @@ static bool carried_out(struct fixture *f, struct lifecycle_item *item, const ch
 	batch.decided_ms = clock_now_ms(store_clock(f->store)) - 1000;
 	batch.items = item;
 	batch.count = 1;
-	assert_int_equal(job_await(f->store, &batch.job), ERR_NONE);
+	assert_int_equal(lifecycle_batch_await(f->store, &batch), ERR_NONE);
 	item->deed.tags = item->deed.parents = slice_of(NULL, 0);
 	arena_release(&a);
 	return !batch.stopped;
@@ -294,7 +294,7 @@ static void the_clock_went_back(void **state)
 	batch.decided_ms = clock_now_ms(store_clock(f->store)) + DAY_MS;
 	batch.items = &item;
 	batch.count = 1;
-	assert_int_equal(job_await(f->store, &batch.job), ERR_NONE);
+	assert_int_equal(lifecycle_batch_await(f->store, &batch), ERR_NONE);
 	assert_true(batch.stopped);
 	assert_true(is_there(f, s));
 	arena_release(&a);

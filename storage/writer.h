@@ -53,7 +53,7 @@ void writer_release(struct writer *w);
 void writer_submit(struct writer *w, struct store_job *job);
 
 /*
- * From a settle function: jobs that wait for this blob run again, or fail with ERR_STORAGE_FAILED
+ * From a committed or failed function: jobs that wait for this blob run again, or fail with ERR_STORAGE_FAILED
  * when it could not be flushed. NULL: all run again.
  */
 void writer_unpark(struct writer *w, const struct digest *digest, bool failed);
@@ -62,7 +62,7 @@ void writer_unpark(struct writer *w, const struct digest *digest, bool failed);
 void tx_fail(struct store_tx *tx, struct store_job *job);
 /* Runs a bound statement; on error the job fails and false is returned. */
 bool tx_exec(struct store_tx *tx, struct store_job *job, sqlite3_stmt *q);
-/* In a run, work or settle function: the job fails with this error and a cause for the log. */
+/* In any function of job_ops: the job fails with this error and a cause for the log. */
 void job_fail(struct store_job *job, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -148,7 +148,7 @@ struct naming {
 struct content {
 	uint64_t inode;
 	char *bytes;
-	size_t len;
+	size_t len, room;
 };
 
 struct name {
@@ -198,9 +198,12 @@ static void grow(struct content *file, size_t len)
 {
 	if (len <= file->len)
 		return;
-	file->bytes = realloc(file->bytes, len);
-	if (!file->bytes)
-		abort();
+	if (len > file->room) {
+		file->room = 2 * len;
+		file->bytes = realloc(file->bytes, file->room);
+		if (!file->bytes)
+			abort();
+	}
 	memset(file->bytes + file->len, 0, len - file->len);
 	file->len = len;
 }

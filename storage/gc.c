@@ -7,7 +7,7 @@
 #include "storage/blob_flush.h"
 #include "storage/gc_internal.h"
 #include "storage/meta.h"
-#include "storage/reset.h"
+#include "storage/removal.h"
 #include "storage/stray.h"
 
 #include <stdlib.h>

@@ -6,7 +6,6 @@
 #include "storage/meta.h"
 #include "storage/preview_due.h"
 #include "storage/purge.h"
-#include "storage/reset.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,6 @@
 #include "storage/removal.h"
 
 #include "storage/core.h"
-#include "storage/reset.h"
 
 #include <stdlib.h>
 
@@ -18,6 +17,23 @@ struct round {
 	struct store *store;
 	bool flushed;
 };
+
+static void clear_aside_work(struct store *store, struct store_job *job)
+{
+	(void)job;
+	files_remove_aside(&store->files);
+}
+
+static const struct job_ops clear_aside_ops = {.work = clear_aside_work};
+
+void clear_aside_submit(struct store *store)
+{
+	struct store_job *job = calloc(1, sizeof(*job));
+	if (!job)
+		abort();
+	job->done = store_job_free;
+	store_submit(store, job, &clear_aside_ops);
+}
 
 static struct removal *find(const struct store *store, const struct digest *digest)
 {

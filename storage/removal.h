@@ -59,6 +59,8 @@ void removal_start(struct store *store);
  * work, else to the writer.
  */
 void removal_then(struct store *store, struct store_job *job, const struct job_ops *ops);
+/* Removes, on a worker, what was set aside (files.h): no name leads to it any more. Any thread. */
+void clear_aside_submit(struct store *store);
 /* When the store is closed. */
 void removal_release(struct store *store);
 

@@ -1,6 +1,4 @@
 /* The jobs that are about the whole store: emptying it, and moving its clock. */
-#include "storage/reset.h"
-
 #include "storage/archive_due.h"
 #include "storage/core.h"
 #include "storage/lifecycle_due.h"
@@ -9,23 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static void clear_aside_work(struct store *store, struct store_job *job)
-{
-	(void)job;
-	files_remove_aside(&store->files);
-}
-
-static const struct job_ops clear_aside_ops = {.work = clear_aside_work};
-
-void clear_aside_submit(struct store *store)
-{
-	struct store_job *job = calloc(1, sizeof(*job));
-	if (!job)
-		abort();
-	job->done = store_job_free;
-	store_submit(store, job, &clear_aside_ops);
-}
 
 static const char empty_all[] =
     "DELETE FROM repository; DELETE FROM registry; DELETE FROM document;"

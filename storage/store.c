@@ -1,6 +1,7 @@
 /* Opening and closing a store; jobs in and out; its readers. */
 #include "storage/store.h"
 
+#include "storage/blob_flush.h"
 #include "storage/core.h"
 #include "storage/lifecycle_due.h"
 #include "storage/meta.h"
@@ -238,6 +239,8 @@ static void begin_submit(struct store *store)
 
 struct store *store_open(const struct store_options *options, struct err *err)
 {
+	static const struct writer_hooks hooks = {
+	    .tick = schedule_tend, .want_flushed = blob_flush_want};
 	struct store *store = calloc(1, sizeof(*store));
 	struct err why;
 	if (!store)
@@ -266,7 +269,7 @@ struct store *store_open(const struct store_options *options, struct err *err)
 	workers_init(&store->lifecycle_previews, store, 1);
 	workers_init(&store->collector, store, 1);
 	workers_init(&store->parsers, store, PARSERS_MAX);
-	writer_init(&store->writer, store, schedule_tend);
+	writer_init(&store->writer, store, &hooks);
 	if (files_open(&store->files, options->path, err)) {
 		reserve_open(store);
 		if (open_all(store, &why)) {

@@ -1,4 +1,3 @@
-#include "storage/blob_flush.h"
 #include "storage/core.h"
 
 #include <stdio.h>
@@ -135,7 +134,7 @@ static bool run_jobs(
 		if (!alive)
 			return false;
 		if (tx->waits_for)
-			blob_flush_want(w->store, tx->waits_for);
+			w->hooks->want_flushed(w->store, tx->waits_for);
 	}
 	return true;
 }
@@ -253,7 +252,7 @@ static void tick_when_due(struct writer *w)
 	int64_t now_ms = monotonic_ms();
 	if (now_ms < w->tick_ms)
 		return;
-	w->tick(w->store);
+	w->hooks->tick(w->store);
 	w->tick_ms = now_ms + w->store->tick_ms;
 }
 
@@ -283,13 +282,13 @@ static int note_log(void *arg, sqlite3 *handle, const char *name, int frames)
 	return SQLITE_OK;
 }
 
-void writer_init(struct writer *w, struct store *store, void (*tick)(struct store *store))
+void writer_init(struct writer *w, struct store *store, const struct writer_hooks *hooks)
 {
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	w->store = store;
-	w->tick = tick;
+	w->hooks = hooks;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);

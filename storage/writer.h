@@ -14,9 +14,17 @@
 
 #include <pthread.h>
 
+/* What the writer has others do: it knows jobs, and nothing of what they are about. On its thread. */
+struct writer_hooks {
+	/* Every store->tick_ms, between two transactions: what is due by the clock is submitted here. */
+	void (*tick)(struct store *store);
+	/* A job waits for this blob to be on disk (tx->waits_for): its flush is begun, unless one is under way. */
+	void (*want_flushed)(struct store *store, const struct digest *digest);
+};
+
 struct writer {
 	struct store *store;
-	void (*tick)(struct store *store);
+	const struct writer_hooks *hooks;
 	struct db db;
 	pthread_t thread;
 	bool started;
@@ -40,11 +48,8 @@ struct store_tx {
 	size_t bytes;                   /* content it wrote: bounds the batch */
 };
 
-/*
- * Jobs may be submitted from here on; db is the caller's to open before writer_start. tick is called on the writer's
- * thread every store->tick_ms, between two transactions: what is due by the clock is submitted there.
- */
-void writer_init(struct writer *w, struct store *store, void (*tick)(struct store *store));
+/* Jobs may be submitted from here on; db is the caller's to open before writer_start. */
+void writer_init(struct writer *w, struct store *store, const struct writer_hooks *hooks);
 bool writer_start(struct writer *w);
 /* Runs what waits, and stops. The connection stays open until the caller closes it. */
 void writer_stop(struct writer *w);

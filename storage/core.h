@@ -12,6 +12,7 @@
 #include "storage/flusher.h"
 #include "storage/removal.h"
 #include "storage/reserve.h"
+#include "storage/store.h"
 #include "storage/upload_table.h"
 #include "storage/worker.h"
 #include "storage/writer.h"

@@ -11,9 +11,10 @@
 #define DRYDOCK_STORAGE_FILES_H
 
 #include "protocol/digest.h"
-#include "storage/store.h"
+#include "storage/err.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 
 enum { FILE_NAME_MAX = 192 }; /* longest path below the folder, NUL included */
 

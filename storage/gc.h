@@ -20,7 +20,7 @@
 #ifndef DRYDOCK_STORAGE_GC_H
 #define DRYDOCK_STORAGE_GC_H
 
-#include "storage/store.h"
+#include "storage/job.h"
 
 /* What one collection found. Bytes are those of contents. */
 struct gc_result {

@@ -1,12 +1,10 @@
 #include "storage/repository.h"
 
 #include "storage/document_rows.h"
-#include "storage/preview_due.h"
-#include "storage/purge.h"
+#include "storage/repository_rows.h"
 #include "storage/rows.h"
 
-/* The columns of SQL_OF_REPOSITORY. */
-static void read_repository(sqlite3_stmt *q, struct arena *a, struct repository *out)
+void repository_row_read(sqlite3_stmt *q, struct arena *a, struct repository *out)
 {
 	out->id = sqlite3_column_int64(q, 0);
 	out->account = column_dup(q, 1, a);
@@ -28,7 +26,7 @@ enum error_code repository_find(struct store_reader *reader, const struct reposi
 	bind_key(q, key);
 	int step = db_step(&reader->db, q);
 	if (step == SQLITE_ROW)
-		read_repository(q, a, out);
+		repository_row_read(q, a, out);
 	db_done(q);
 	if (step == SQLITE_ROW)
 		return ERR_NONE;
@@ -47,7 +45,7 @@ enum error_code repository_list(struct store_reader *reader, struct slice accoun
 	*out = (struct repository_page){.at = arena_array(a, limit, sizeof(*out->at))};
 	int step;
 	while ((step = db_step(&reader->db, q)) == SQLITE_ROW && out->count < limit)
-		read_repository(q, a, &out->at[out->count++]);
+		repository_row_read(q, a, &out->at[out->count++]);
 	db_done(q);
 	out->more = step == SQLITE_ROW;
 	return step == SQLITE_ROW || step == SQLITE_DONE ? ERR_NONE : db_failure(&reader->db);
@@ -68,8 +66,7 @@ enum error_code repository_tags(struct store_reader *reader, int64_t repository_
 	return step == SQLITE_ROW || step == SQLITE_DONE ? ERR_NONE : db_failure(&reader->db);
 }
 
-/* One more, or one fewer, in the registry; how many there are now, or -1 when the job has failed. */
-static int64_t count_repository(
+int64_t repository_count(
     struct store_tx *tx, struct store_job *job, const struct repository *r, int change)
 {
 	int64_t count = -1;
@@ -140,7 +137,7 @@ static bool add_extras(struct store_tx *tx, struct store_job *job, const struct 
 
 bool repository_add(struct store_tx *tx, struct store_job *job, struct repository *r)
 {
-	if (!check_quota(tx, job, r) || count_repository(tx, job, r, 1) < 0)
+	if (!check_quota(tx, job, r) || repository_count(tx, job, r, 1) < 0)
 		return false;
 	r->created_ms = clock_now_ms(&tx->store->clock);
 	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_ADD);
@@ -183,64 +180,6 @@ static const struct job_ops create_ops = {.run = create_run, .flush = STORE_FLUS
 void repository_create_submit(struct store *store, struct repository_create *create)
 {
 	store_submit(store, &create->job, &create_ops);
-}
-
-/*
- * A deleted repository is only moved aside here, which costs the same however much is in it; the purge
- * then removes its rows a few at a time, between other jobs.
- */
-static void doom(struct store_tx *tx, struct repository_delete *del)
-{
-	static const enum db_query steps[] = {
-	    Q_RESOURCE_TAG_DROP, Q_ORPHAN_DROP_ALL, Q_REPOSITORY_DOOM};
-	if (!document_rows_drop(tx, &del->job, &del->key) ||
-	    !preview_drop(tx, &del->job, del->deleted.id) ||
-	    count_repository(tx, &del->job, &del->deleted, -1) < 0)
-		return;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		sqlite3_stmt *q = db_query(tx->db, steps[i]);
-		bind_int(q, 1, del->deleted.id);
-		if (!tx_exec(tx, &del->job, q))
-			return;
-	}
-}
-
-static void delete_run(struct store_tx *tx, struct store_job *job)
-{
-	struct repository_delete *del = (struct repository_delete *)job;
-	int64_t images = 0;
-	sqlite3_stmt *q = db_query(tx->db, Q_REPOSITORY_FIND);
-	bind_key(q, &del->key);
-	int step = db_step(tx->db, q);
-	if (step == SQLITE_ROW) {
-		read_repository(q, job->arena, &del->deleted);
-		images = sqlite3_column_int64(q, 10);
-	}
-	db_done(q);
-	if (step == SQLITE_DONE)
-		job_refuse(job, ERR_REPOSITORY_NOT_FOUND, &del->key);
-	else if (step != SQLITE_ROW)
-		tx_fail(tx, job);
-	else if (images > 0 && !del->force)
-		job_refuse(job, ERR_REPOSITORY_NOT_EMPTY, &del->key);
-	else
-		doom(tx, del);
-}
-
-static void delete_committed(struct store *store, struct store_job *job)
-{
-	struct repository_delete *del = (struct repository_delete *)job;
-	upload_kill(&store->uploads, del->deleted.id);
-	purge_submit(store);
-	preview_purge_submit(store);
-}
-
-static const struct job_ops delete_ops = {
-    .run = delete_run, .committed = delete_committed, .flush = STORE_FLUSH_NOW, .frees = true};
-
-void repository_delete_submit(struct store *store, struct repository_delete *del)
-{
-	store_submit(store, &del->job, &delete_ops);
 }
 
 static void update_run(struct store_tx *tx, struct store_job *job)

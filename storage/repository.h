@@ -7,7 +7,9 @@
 #ifndef DRYDOCK_STORAGE_REPOSITORY_H
 #define DRYDOCK_STORAGE_REPOSITORY_H
 
-#include "storage/store.h"
+#include "storage/job.h"
+
+struct store_reader;
 
 struct repository_key {
 	struct slice account, region, name;

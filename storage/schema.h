@@ -5,7 +5,7 @@
 #define DRYDOCK_STORAGE_SCHEMA_H
 
 #include "storage/db.h"
-#include "storage/store.h"
+#include "storage/err.h"
 
 /* The version this program writes. */
 int schema_version(void);

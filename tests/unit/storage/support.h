@@ -7,6 +7,7 @@
 
 #include "storage/document.h"
 #include "storage/image.h"
+#include "storage/store.h"
 #include "storage/upload.h"
 
 #include <semaphore.h>

@@ -18,10 +18,9 @@ enum ecr_body {
 
 /* What else is to be known of an operation. */
 enum {
-	RESOURCE_LIST =
-	    1 << 0, /* `resource` is a list of repositories: each of them, all without it */
-	RESOURCE_ARN = 1 << 1, /* `resource` is a repository's ARN */
-	REQUEST_TAGS = 1 << 2, /* members tags or tagKeys: policies see them as aws:RequestTag */
+	RESOURCE_LIST = 1 << 0, /* `resource` is a list of names; without it, all are meant */
+	RESOURCE_ARN = 1 << 1,  /* `resource` is a repository's ARN */
+	REQUEST_TAGS = 1 << 2,  /* members tags or tagKeys: policies see them as aws:RequestTag */
 };
 
 /* One row; operations.c explains the columns. */

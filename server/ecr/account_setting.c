@@ -1,5 +1,7 @@
 /* PutAccountSetting, GetAccountSetting (ecr-behaviour 2.12). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/operations.h"
 
 /* The first value is the default. */
 static const struct {

@@ -1,5 +1,6 @@
 /* GetAuthorizationToken (ecr-behaviour 2.1). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/operations.h"
 
 static void write_authorization(struct call *c, struct json_writer *w, int64_t expires_ms)
 {

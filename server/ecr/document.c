@@ -1,6 +1,7 @@
 /* What the operations on policies, templates, rules and settings share: documents in, documents
  * out. */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
 
 struct document_key ecr_document_key(
     const struct call *c, enum document_kind kind, struct slice name)
@@ -84,7 +85,7 @@ const struct model_shape *ecr_shape_member(const struct model_shape *shape, cons
 
 const struct model_shape *ecr_input_member(const struct call *c, const char *name)
 {
-	return ecr_shape_member(ecr_operation(c)->input, name);
+	return ecr_shape_member(ecr_model(c)->input, name);
 }
 
 void ecr_write_members(struct json_writer *w, const struct model_shape *shape, const cJSON *object)

@@ -1,5 +1,8 @@
 /* Principals whose pulls do not count as pulls (ecr-behaviour 2.12). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 enum { EXCLUSIONS_PAGE_MAX = 100 }; /* of the answer's list, in the model */
 

@@ -1,5 +1,7 @@
 /* PutImage, BatchGetImage, BatchDeleteImage (ecr-behaviour 2.3). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/manifest_convert.h"
 #include "protocol/names.h"

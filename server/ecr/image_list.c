@@ -1,5 +1,7 @@
 /* ListImages, DescribeImages (ecr-behaviour 2.3). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 /* By enum image_status. */
 static const char *const status_names[IMAGE_STATUS_COUNT + 1] = {

@@ -4,7 +4,9 @@
  *
  * An upload is the same session that the registry's door has: what one began the other may end.
  */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "storage/layer.h"
 #include "storage/upload_part.h"

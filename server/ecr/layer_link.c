@@ -4,7 +4,9 @@
  * The token is what a presigned URL's query is: it names registry, repository, layer and the time until
  * which it is good, sealed with the store's key. Whoever has it needs no login.
  */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/http_fields.h"
 #include "protocol/page_token.h"

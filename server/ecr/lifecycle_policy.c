@@ -1,5 +1,8 @@
 /* PutLifecyclePolicy, GetLifecyclePolicy, DeleteLifecyclePolicy (ecr-behaviour 2.6). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/lifecycle_policy.h"
 

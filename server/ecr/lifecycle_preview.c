@@ -1,5 +1,8 @@
 /* StartLifecyclePolicyPreview, GetLifecyclePolicyPreview (ecr-behaviour 2.6). Positions of pages are numbers. */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/names.h"
 #include "storage/preview.h"

@@ -1,18 +1,9 @@
 /* What many operations read and write: repositories, image ids, pages. */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
 
 #include "protocol/names.h"
 #include "protocol/page_token.h"
-
-void ecr_read_repository(struct call *c)
-{
-	struct slice registry = json_string(ecr_input(c), "registryId");
-
-	if (registry.at)
-		c->account = registry;
-	c->repository = (struct repository_key){
-	    c->account, c->region, json_string(ecr_input(c), "repositoryName")};
-}
 
 bool ecr_find_repository(struct call *c, struct repository *out)
 {

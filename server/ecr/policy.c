@@ -1,5 +1,8 @@
 /* Repository and registry policies (ecr-behaviour 2.5, 7). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/policy_document.h"
 #include "server/access.h"

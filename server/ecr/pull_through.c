@@ -1,5 +1,8 @@
 /* Pull through cache rules (ecr-behaviour 2.9, 8.1). Nothing is fetched by them in this version. */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/ecr_host.h"
 #include "protocol/names.h"
@@ -141,7 +144,7 @@ static struct json_writer *begin_rule(struct call *c, struct slice text)
 {
 	struct json_writer *w = ecr_begin(c);
 
-	ecr_write_text(w, ecr_operation(c)->output, text);
+	ecr_write_text(w, ecr_model(c)->output, text);
 	return w;
 }
 

@@ -1,5 +1,7 @@
 /* ListImageReferrers (ecr-behaviour 2.3). Positions of its pages are digests. */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "storage/referrer.h"
 

@@ -1,5 +1,7 @@
 /* PutReplicationConfiguration, DescribeRegistry (ecr-behaviour 2.8). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/operations.h"
 
 static const char member[] = "replicationConfiguration";
 

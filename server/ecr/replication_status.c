@@ -1,5 +1,7 @@
 /* DescribeImageReplicationStatus: where an image was copied to when it was pushed (ecr-behaviour 2.8). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "storage/replication.h"
 

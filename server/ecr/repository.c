@@ -1,5 +1,7 @@
 /* Repositories and what is set on them (ecr-behaviour 2.2). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/names.h"
 
@@ -148,7 +150,7 @@ static bool read_mutability(struct call *c, struct repository *r)
 /* Operations that do not declare the exceptions of tags say it as a parameter's. */
 static void fail_tags(struct call *c, enum error_code code, struct slice detail)
 {
-	if (model_declares(ecr_operation(c), error_entry(code)->exception))
+	if (model_declares(ecr_model(c), error_entry(code)->exception))
 		call_fail(c, code)->detail = detail;
 	else
 		call_fail_parameter(c, "resourceTags", NULL)->detail = detail;

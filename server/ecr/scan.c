@@ -2,7 +2,10 @@
  * StartImageScan, DescribeImageScanFindings (ecr-behaviour 2.7, 8.4). There is nothing here to look
  * vulnerabilities up in: a scan ends as FAILED and says so, never as COMPLETE without findings.
  */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "storage/scan.h"
 

@@ -1,6 +1,9 @@
 /* How a registry's images are to be scanned (ecr-behaviour 2.7, 8.4). The scans themselves are
  * elsewhere. */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/scan_filter.h"
 

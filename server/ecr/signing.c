@@ -1,6 +1,8 @@
 /* PutSigningConfiguration, GetSigningConfiguration, DeleteSigningConfiguration
  * (ecr-behaviour 2.11). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/operations.h"
 
 static const char member[] = "signingConfiguration";
 

@@ -2,7 +2,10 @@
  * DescribeImageSigningStatus (ecr-behaviour 2.11, 8.7): one entry for each profile whose rule matches the
  * repository. There is no signer here, and so no signature: each says FAILED, and why.
  */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/wildcard.h"
 

@@ -1,5 +1,7 @@
 /* UpdateImageStorageClass: into the archive, and out of it again (ecr-behaviour 2.3, 8.8). */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "storage/archive.h"
 

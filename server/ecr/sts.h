@@ -5,7 +5,10 @@
 #ifndef DRYDOCK_SERVER_ECR_STS_H
 #define DRYDOCK_SERVER_ECR_STS_H
 
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr.h"
+
+/* The handler of a request to STS. */
+const struct http_handler *ecr_sts_route(struct call *c);
 
 /* A parameter of the form or the query; absent when it is not there. */
 struct slice sts_parameter(struct call *c, const char *name);

@@ -1,39 +1,8 @@
 /* TagResource, UntagResource, ListTagsForResource (ecr-behaviour 2.2): repositories alone have
  * tags. */
-#include "server/ecr/ecr_internal.h"
-
-#include "protocol/names.h"
-
-/* "arn:aws:ecr:us-east-1:000000000000:repository/team/app"; its account is the registry that is
- * meant. */
-static bool parse_arn(struct slice arn, struct slice region, struct repository_key *out)
-{
-	static const struct slice type = SLICE("repository/");
-	struct slice scheme = slice_cut(&arn, ':'), partition = slice_cut(&arn, ':');
-	struct slice service = slice_cut(&arn, ':');
-
-	out->region = slice_cut(&arn, ':');
-	out->account = slice_cut(&arn, ':');
-	if (!slice_is(scheme, "arn") || !slice_is(service, "ecr") ||
-	    !slice_eq(out->region, region) || !account_id_valid(out->account) ||
-	    !slice_is(partition, partition_of_region(region)) || !slice_starts(arn, type))
-		return false;
-	out->name = slice_skip(arn, type.len);
-	return repository_name_valid(out->name);
-}
-
-static bool read_arn(struct call *c)
-{
-	struct repository_key key;
-
-	if (!parse_arn(json_string(ecr_input(c), "resourceArn"), c->region, &key)) {
-		call_fail_parameter(c, "resourceArn", "Invalid ARN");
-		return false;
-	}
-	c->repository = key;
-	c->account = key.account;
-	return ecr_permit_arn(c);
-}
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 static enum http_step done(struct call *c)
 {
@@ -55,8 +24,7 @@ enum http_step op_tag_resource(struct call *c)
 {
 	struct repository_tag *job = arena_zalloc(c->arena, sizeof(*job));
 
-	if (!read_arn(c) ||
-	    !ecr_read_tags(c, json_member(ecr_input(c), "tags"), &job->put, &job->put_count))
+	if (!ecr_read_tags(c, json_member(ecr_input(c), "tags"), &job->put, &job->put_count))
 		return ecr_error(c);
 	return submit(c, job);
 }
@@ -68,8 +36,6 @@ enum http_step op_untag_resource(struct call *c)
 	size_t count = (size_t)cJSON_GetArraySize(keys);
 	struct slice *drop = arena_array(c->arena, count + 1, sizeof(*drop));
 
-	if (!read_arn(c))
-		return ecr_error(c);
 	if (count > RESOURCE_TAGS_MAX) {
 		call_fail(c, ERR_TOO_MANY_TAGS)->detail =
 		    arena_slicef(c->arena, "%d", RESOURCE_TAGS_MAX);
@@ -94,7 +60,7 @@ enum http_step op_list_tags_for_resource(struct call *c)
 	enum error_code code;
 	size_t count;
 
-	if (!read_arn(c) || !ecr_find_repository(c, &found))
+	if (!ecr_find_repository(c, &found))
 		return ecr_error(c);
 	code = repository_tags(c->reader, found.id, c->arena, tags, &count);
 	if (code != ERR_NONE)

@@ -2,7 +2,10 @@
  * Repository creation templates (ecr-behaviour 2.10, 8.3): kept as an object of the members of
  * RepositoryCreationTemplate but the times. What one means for a repository is storage/template.h.
  */
-#include "server/ecr/ecr_internal.h"
+#include "server/ecr/ecr_call.h"
+#include "server/ecr/ecr_documents.h"
+#include "server/ecr/ecr_members.h"
+#include "server/ecr/operations.h"
 
 #include "protocol/policy_document.h"
 
@@ -79,7 +82,7 @@ static void write_member(
 
 static struct slice template_text(struct call *c, const cJSON *old)
 {
-	const struct model_member *member = ecr_operation(c)->input->members;
+	const struct model_member *member = ecr_model(c)->input->members;
 	struct json_writer w;
 	struct buf out;
 

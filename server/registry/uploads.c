@@ -2,8 +2,9 @@
  * Blob uploads: POST, PATCH, PUT, GET, DELETE under /v2/{name}/blobs/uploads/. OCI
  * distribution-spec "Pushing blobs"; ecr-behaviour 6.4.
  *
- * While a request holds an upload session it is c->state; whoever takes it over (a job, abandon)
- * clears that, so that abort knows what is left to give back.
+ * A request with a body has a struct push as c->state, from its start to its end. In it is the upload session while
+ * this request holds that; whoever takes it over (a job, abandon) clears the member, so that abort knows what is left to give
+ * back.
  */
 #include "server/registry/registry_internal.h"
 
@@ -14,13 +15,37 @@
 /* The largest layer ECR takes: 52,000 MiB (ecr-behaviour 9). */
 #define LAYER_BYTES_MAX (52000ull * 1024 * 1024)
 
+/* What a POST does next. */
+enum post_step { POST_CREATE, POST_MOUNT, POST_SESSION };
+
+struct push {
+	struct upload *upload; /* held by this request; NULL: none */
+	struct digest digest;  /* of ?digest= */
+
+	/* POST alone */
+	enum post_step step;
+	bool mount;          /* asked for, and to be tried */
+	bool creation_tried; /* of the repository */
+};
+
+static struct push *push_new(struct call *c)
+{
+	c->state = arena_zalloc(c->arena, sizeof(struct push));
+	return c->state;
+}
+
+static struct push *push_of(const struct call *c)
+{
+	return c->state;
+}
+
 static void give_back(struct http_request *req)
 {
-	struct call *c = call_of(req);
+	struct push *p = push_of(call_of(req));
 
-	if (c->state)
-		upload_abandon(c->state);
-	c->state = NULL;
+	if (p->upload)
+		upload_abandon(p->upload);
+	p->upload = NULL;
 }
 
 /* Answers with the error, the session given back. */
@@ -56,26 +81,27 @@ static bool parse_id(struct call *c, uint8_t id[16])
 	return false;
 }
 
+static bool read_digest(struct call *c, struct digest *digest)
+{
+	return registry_digest(c, registry_query(c, "digest"), digest);
+}
+
 /* Makes this request the holder of the session; false with c->error set. */
 static bool acquire(struct call *c, const uint8_t id[16])
 {
-	struct upload *upload;
 	enum error_code code =
-	    upload_acquire(c->app->store, c->reader, &c->repository, id, &upload);
+	    upload_acquire(c->app->store, c->reader, &c->repository, id, &push_of(c)->upload);
 
-	if (code != ERR_NONE) {
+	if (code != ERR_NONE)
 		call_fail(c, code)->upload = c->reference;
-		return false;
-	}
-	c->state = upload;
-	return true;
+	return code == ERR_NONE;
 }
 
 /* HTTP_GO when a Content-Range, where there is one, continues the upload; else the refusal. */
 static enum http_step check_chunk(struct call *c)
 {
 	struct slice header = http_header_get(c->req, "content-range");
-	uint64_t first, last, size = upload_size(c->state);
+	uint64_t first, last, size = upload_size(push_of(c)->upload);
 
 	if (!header.at)
 		return HTTP_GO;
@@ -104,18 +130,18 @@ static bool came_short(const struct call *c)
 {
 	uint64_t end = promised_end(c);
 
-	return end != UINT64_MAX && upload_size(c->state) != end;
+	return end != UINT64_MAX && upload_size(push_of(c)->upload) != end;
 }
 
 static enum http_step append(struct http_request *req, struct slice piece)
 {
 	struct call *c = call_of(req);
-	uint64_t size = upload_size(c->state);
+	uint64_t size = upload_size(push_of(c)->upload);
 	enum error_code code;
 
 	if (piece.len > promised_end(c) - size)
 		return refuse_chunk(c, size);
-	code = upload_append(c->state, piece);
+	code = upload_append(push_of(c)->upload, piece);
 	if (code == ERR_NONE)
 		return HTTP_GO;
 	call_fail(c, code);
@@ -140,51 +166,27 @@ static enum http_step finished(struct call *c)
 	return HTTP_DONE;
 }
 
-static bool read_digest(struct call *c, struct digest *digest)
-{
-	return registry_digest(c, registry_query(c, "digest"), digest);
-}
-
 static enum http_step finish(struct http_request *req)
 {
 	struct call *c = call_of(req);
+	struct push *p = push_of(c);
 	struct upload_finish *job = arena_zalloc(c->arena, sizeof(*job));
 
 	if (came_short(c))
-		return refuse_chunk(c, upload_size(c->state));
-	if (!read_digest(c, &job->digest))
-		return refuse(c);
-	if (registry_quirk(c, QUIRK_CHUNK_MINIMUM) && upload_part_too_small(c->state)) {
+		return refuse_chunk(c, upload_size(p->upload));
+	if (registry_quirk(c, QUIRK_CHUNK_MINIMUM) && upload_part_too_small(p->upload)) {
 		call_fail(c, ERR_LAYER_PART_TOO_SMALL);
 		return refuse(c);
 	}
-	job->upload = c->state;
-	c->state = NULL;
+	job->digest = p->digest;
+	job->upload = p->upload;
+	p->upload = NULL;
 	call_await(c, &job->job, job, finished);
 	upload_finish_submit(c->app->store, job);
 	return HTTP_WAIT;
 }
 
-/* ---- POST: a new session, or a whole blob at once with ?digest= ---- */
-
-/* The session is there: the answer, or, with ?digest=, on with the body. */
-static enum http_step session_made(struct call *c, const uint8_t session[16])
-{
-	char *id = arena_alloc(c->arena, UUID_TEXT_LEN + 1);
-	struct digest digest;
-
-	uuid_format(session, id);
-	c->reference = slice_of(id, UUID_TEXT_LEN);
-	if (!registry_query(c, "digest").at) {
-		registry_reply(c, 202);
-		session_headers(c, c->reference, 0);
-		return HTTP_DONE;
-	}
-	if (!read_digest(c, &digest) || !acquire(c, session))
-		return refuse(c);
-	upload_expect(c->state, (enum digest_algorithm)digest.algorithm);
-	return HTTP_GO;
-}
+/* ---- POST: a mount, a new session, or a whole blob at once with ?digest= ---- */
 
 /* False with c->error set. The algorithm of ?digest-algorithm= is that of the digest to come. */
 static bool read_algorithm(struct call *c, enum digest_algorithm *algorithm)
@@ -198,55 +200,81 @@ static bool read_algorithm(struct call *c, enum digest_algorithm *algorithm)
 	return false;
 }
 
-static enum http_step begin(struct call *c);
-
-static enum http_step begin_in(struct call *c, bool may_create)
+/*
+ * Read it from top to bottom: where a step waits for storage, `step` is what comes after it, and the call comes back here.
+ * Most POSTs begin with their session, because that costs no look for the repository before: it says itself that there
+ * is none, and then the call begins anew, once, with the first step.
+ */
+static enum http_step post(struct call *c)
 {
-	struct repository *settings = NULL;
+	struct push *p = push_of(c);
 	enum digest_algorithm algorithm;
+	struct repository *settings;
 	enum error_code code;
 	uint8_t id[16];
+	char *text;
+
+	/* nothing can be mounted, or begun, in a repository that is not there */
+	if (p->step == POST_CREATE) {
+		p->step = POST_MOUNT;
+		p->creation_tried = true;
+		settings = registry_creation(c);
+		if (settings)
+			return registry_create(c, settings, post);
+		if (c->error.code != ERR_NONE)
+			return registry_error(c);
+		/* a push makes none here: what is next answers that there is none */
+	}
+
+	/* 201; or it comes back, when there is nothing to mount */
+	if (p->step == POST_MOUNT) {
+		p->step = POST_SESSION;
+		if (p->mount)
+			return registry_mount(c, post);
+	}
 
 	if (!read_algorithm(c, &algorithm))
 		return registry_error(c);
 	code = upload_begin(c->app->store, c->reader, &c->repository, algorithm, id);
-	if (code == ERR_NONE)
-		return session_made(c, id);
-	if (code == ERR_REPOSITORY_NOT_FOUND && may_create)
-		settings = registry_creation(c);
-	if (settings)
-		return registry_create(c, settings, begin);
-	return c->error.code != ERR_NONE ? registry_error(c) : registry_fail(c, code);
-}
+	if (code == ERR_REPOSITORY_NOT_FOUND && !p->creation_tried) {
+		p->step = POST_CREATE;
+		return post(c);
+	}
+	if (code != ERR_NONE)
+		return registry_fail(c, code);
+	text = arena_alloc(c->arena, UUID_TEXT_LEN + 1);
+	uuid_format(id, text);
+	c->reference = slice_of(text, UUID_TEXT_LEN);
+	if (p->digest.algorithm == DIGEST_NONE) {
+		registry_reply(c, 202);
+		session_headers(c, c->reference, 0);
+		return HTTP_DONE;
+	}
 
-/* In a repository that was looked at, or made, already. */
-static enum http_step begin(struct call *c)
-{
-	return begin_in(c, false);
-}
-
-/* A repository that is not there has nothing mounted into it before it is made. */
-static enum http_step mount(struct call *c)
-{
-	return registry_mount(c, begin);
+	/* with a digest, the body is the whole blob */
+	if (!acquire(c, id))
+		return registry_error(c);
+	upload_expect(p->upload, (enum digest_algorithm)p->digest.algorithm);
+	return HTTP_GO;
 }
 
 static enum http_step start(struct http_request *req)
 {
 	struct call *c = call_of(req);
-	struct repository *settings, there;
-	enum error_code code;
-	struct digest digest;
+	struct push *p = push_new(c);
+	struct repository there;
 
-	if (registry_query(c, "digest").at && !read_digest(c, &digest))
+	if (registry_query(c, "digest").at && !read_digest(c, &p->digest))
 		return registry_error(c);
-	if (!registry_mount_asked(c))
-		return begin_in(c, true);
-	code = repository_find(c->reader, &c->repository, c->arena, &there);
-	settings = code == ERR_REPOSITORY_NOT_FOUND ? registry_creation(c) : NULL;
-	if (settings)
-		return registry_create(c, settings, mount);
-	return c->error.code != ERR_NONE ? registry_error(c) : mount(c);
+	p->mount = registry_mount_asked(c);
+	if (!p->mount)
+		p->step = POST_SESSION;
+	else if (repository_find(c->reader, &c->repository, c->arena, &there) ==
+	    ERR_REPOSITORY_NOT_FOUND)
+		p->step = POST_CREATE;
+	else
+		p->step = POST_MOUNT;
+	return post(c);
 }
 
 const struct http_handler registry_upload_start = {
@@ -264,6 +292,7 @@ static enum http_step hold(struct http_request *req)
 	struct call *c = call_of(req);
 	uint8_t id[16];
 
+	push_new(c);
 	if (!parse_id(c, id) || !acquire(c, id))
 		return registry_error(c);
 	return check_chunk(c);
@@ -272,13 +301,14 @@ static enum http_step hold(struct http_request *req)
 static enum http_step keep(struct http_request *req)
 {
 	struct call *c = call_of(req);
+	struct push *p = push_of(c);
 	uint64_t size = 0;
 	enum error_code code;
 
 	if (came_short(c))
-		return refuse_chunk(c, upload_size(c->state));
-	code = upload_keep(c->state, &size);
-	c->state = NULL;
+		return refuse_chunk(c, upload_size(p->upload));
+	code = upload_keep(p->upload, &size);
+	p->upload = NULL;
 	if (code != ERR_NONE) {
 		call_fail(c, code)->upload = c->reference;
 		return registry_error(c);
@@ -301,12 +331,12 @@ const struct http_handler registry_upload_patch = {
 static enum http_step hold_for_finish(struct http_request *req)
 {
 	struct call *c = call_of(req);
-	struct digest digest;
+	struct push *p = push_new(c);
 	uint8_t id[16];
 
-	if (!parse_id(c, id) || !read_digest(c, &digest) || !acquire(c, id))
+	if (!parse_id(c, id) || !read_digest(c, &p->digest) || !acquire(c, id))
 		return registry_error(c);
-	upload_expect(c->state, (enum digest_algorithm)digest.algorithm);
+	upload_expect(p->upload, (enum digest_algorithm)p->digest.algorithm);
 	return check_chunk(c);
 }
 

@@ -6,7 +6,7 @@ import pytest
 from support.binary import SOURCE
 from support.shapes import MODEL
 
-OFFERED = re.findall(r'^    \{"(\w+)", (op_\w+)\},$', (SOURCE / "server/ecr/dispatch.c").read_text(), re.MULTILINE)
+OFFERED = re.findall(r'^    \{"(\w+)", (op_\w+), ', (SOURCE / "server/ecr/operations.c").read_text(), re.MULTILINE)
 
 
 def snake(name):

@@ -90,3 +90,45 @@ def test_a_push_after_mounts(registry, held):
     assert answer.status_code == 201, answer.text
     assert registry.request("DELETE", f"{SOURCE}/manifests/v2").status_code == 202
     registry.pull_image(TARGET, "v2")
+
+
+MADE = "made/by-a-post"
+NOWHERE = digest_of(b"content that no repository has")
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("asked, status", [(digest_of(LOOSE), 201), (NOWHERE, 202), (None, 202)])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_post_goes_through_all_its_steps(make_server, there, asked, status, whole):
+    """Profile oci: the repository is made, the mount is tried, then a session begins, or takes the whole blob."""
+    registry = make_server("--profile", "oci").registry()
+    registry.push_blob(SOURCE, LOOSE)
+    if there:
+        registry.push_blob(MADE, b"before")
+    query = {"mount": asked, "from": SOURCE} if asked else {}
+    content = b"the whole blob"
+    if whole:
+        query["digest"] = digest_of(content)
+    answer = registry.request("POST", f"{MADE}/blobs/uploads/", params=query, data=content if whole else b"")
+    assert answer.status_code == (201 if whole else status), answer.text
+    mounted = asked and status == 201
+    if answer.status_code == 202:
+        assert registry.finish_upload(answer.headers["Location"], digest_of(content), content).status_code == 201
+    assert registry.head_blob(MADE, digest_of(LOOSE)).status_code == (200 if mounted else 404)
+    assert registry.head_blob(MADE, digest_of(content)).status_code == (404 if mounted else 200)
+    registry.close()
+
+
+@pytest.mark.parametrize("query", [{"digest": "sha256:12"}, {"digest-algorithm": "md5"}])
+def test_a_post_that_is_refused_makes_no_repository(make_server, query):
+    registry = make_server("--profile", "oci").registry()
+    assert registry.start_upload(MADE, **query).status_code == 400
+    assert MADE not in registry.request("GET", "_catalog").text
+    registry.close()
+
+
+def test_a_mount_into_a_repository_that_only_a_template_makes(ecr, registry, held):
+    ecr.create_repository_creation_template(prefix="made", appliedFor=["CREATE_ON_PUSH"])
+    assert mount(registry, held, MADE, **{"from": SOURCE}) == 201
+    assert registry.start_upload("other/one", mount=held, **{"from": SOURCE}).status_code == 404
+    assert [r["repositoryName"] for r in ecr.describe_repositories()["repositories"]] == [MADE, SOURCE, TARGET]

@@ -65,11 +65,11 @@ const char *ecr_image_status_name(enum image_status status);
 enum image_status ecr_read_image_status(const cJSON *filter, const char *member);
 /*
  * The member imageId; false with c->error set when it cannot be one of an image: InvalidParameterException, or
- * S4 for a digest of an algorithm that no image has here.
+ * ImageNotFoundException (ecr-behaviour 2, S4) for a digest of an algorithm that no image has here.
  */
 bool ecr_read_image_id(struct call *c, struct ecr_image_id *out);
 
-/* The image that imageId names; asked gets what was sent. False with c->error set: as above, or S4. */
+/* The image that imageId names; asked gets what was sent. False with c->error set: as above, or there is none. */
 bool ecr_find_image(
     struct call *c, const struct repository *r, struct ecr_image_id *asked, struct image *out);
 /* imageScanStatus, of an image that was scanned. */

@@ -121,8 +121,8 @@ def check_options_documented(root):
             yield f"server/config.c:{number}: README.md does not mention --{match[1]}"
 
 
-# "ecr-behaviour 2.3 and 5", "ecr-behaviour 2.7 to 2.12", "ecr-behaviour 6.2, 6.6": also over the end of a line.
-SECTION = r"\d+(?:\.\d+[a-z]?)?"
+# "ecr-behaviour 2.3 and 5", "ecr-behaviour 2.7 to 2.12", "ecr-behaviour 2, S4" (a text of an error): also over the end of a line.
+SECTION = r"(?:\d+(?:\.\d+[a-z]?)?|S\d+b?)"
 REFERENCE = re.compile(rf"ecr-behaviour\b(?!\.md)(?:\s+({SECTION}(?:(?:,\s+|\s+and\s+|\s+to\s+){SECTION})*))?")
 
 
@@ -139,7 +139,8 @@ def texts(root):
 def check_behaviour_references(root):
     """Every "ecr-behaviour N.N" names a section of docs/ecr-behaviour.md, whose own head only explains them."""
     document = root / "docs" / "ecr-behaviour.md"
-    sections = set(re.findall(rf"^#+ ({SECTION})\.? ", document.read_text(encoding="utf-8"), re.M))
+    known = document.read_text(encoding="utf-8")
+    sections = set(re.findall(rf"^#+ ({SECTION})\.? ", known, re.M)) | set(re.findall(r"^\| (S\d+b?) \|", known, re.M))
     for path in texts(root):
         text = path.read_text(encoding="utf-8", errors="replace")
         if path == document or "ecr-behaviour" not in text:

@@ -1,3 +1,11 @@
+/*
+ * The evaluation: each statement of each policy is judged once, in a fixed order, and of each kind the first that
+ * applies is noted: a Deny, an Allow of the identity's policies, of the session's, and of the resource's side by
+ * how closely it names the caller.
+ *
+ * The decision is taken from these notes alone, by the rules at the head of authorize.h. So a trace is the same
+ * evaluation with every judgement kept, and cannot say anything else than the decision.
+ */
 #include "protocol/authorize.h"
 
 enum { TOLD_MAX = 8 };

@@ -1,3 +1,10 @@
+/*
+ * Both alphabets by the same code.
+ *
+ * A table has each character's value and one more, so that 0 means a foreign character. Checking and decoding are
+ * one walk, without and with a place to write to. Bits left over must be zero: what is sealed has one spelling,
+ * not several.
+ */
 #include "protocol/base64.h"
 
 #include <stdint.h>

@@ -1,3 +1,7 @@
+/*
+ * The growing buffer: every append passes buf_reserve(), which alone decides whether there is room. After one that
+ * found none nothing is appended any more, so that a text never has a hole.
+ */
 #include "protocol/buf.h"
 
 #include <stdio.h>

@@ -1,3 +1,9 @@
+/*
+ * A template's JSON, read into a struct.
+ *
+ * It was held against ECR's model when it was put, so here what is not as it should be counts as not there.
+ * Exclusion filters stay JSON, as a repository keeps them.
+ */
 #include "protocol/creation_template.h"
 
 #include "protocol/json.h"

@@ -1,3 +1,8 @@
+/*
+ * Host names are taken apart from both ends: a suffix that is known, an account or a word at the head, and what is
+ * left must be a region. A name with anything more in it is none of ECR's. A region is judged by its form, as AWS
+ * keeps adding new ones.
+ */
 #include "protocol/ecr_host.h"
 
 #include "protocol/names.h"

@@ -67,7 +67,7 @@ enum error_code {
 	ERR_SETTING_NOT_FOUND, /* of one with a default: never an answer */
 
 	/* images */
-	ERR_IMAGE_NOT_FOUND,  /* API: S4, by {digest} and {tag} */
+	ERR_IMAGE_NOT_FOUND,  /* API: ecr-behaviour 2, S4, by {digest} and {tag} */
 	ERR_MANIFEST_UNKNOWN, /* registry: Requested image not found */
 	ERR_MANIFEST_INVALID, /* Invalid JSON syntax at 'ImageManifest' */
 	ERR_MANIFEST_DIGEST_MISMATCH,
@@ -80,11 +80,11 @@ enum error_code {
 	ERR_STORAGE_CLASS_UPDATE, /* {detail} is the message */
 	ERR_IMAGE_ARCHIVED,
 	ERR_IMAGE_UNSUPPORTED, /* no image that could be scanned */
-	ERR_SCAN_NOT_FOUND,    /* S8 */
+	ERR_SCAN_NOT_FOUND,    /* ecr-behaviour 2, S8 */
 
 	/* layers and uploads */
 	ERR_BLOB_UNKNOWN,
-	ERR_LAYER_NOT_FOUND, /* GetDownloadUrlForLayer's S12b */
+	ERR_LAYER_NOT_FOUND, /* GetDownloadUrlForLayer: ecr-behaviour 2, S12b */
 	ERR_LAYER_INACCESSIBLE,
 	ERR_LAYER_EXISTS,
 	ERR_LAYER_DIGEST_MISMATCH, /* the bytes are not what the digest says */

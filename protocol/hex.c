@@ -1,3 +1,7 @@
+/*
+ * Hexadecimal digits. hex_decode_lower() is for digests, which have one spelling; hex_digit() takes both cases,
+ * for percent-encoding and UUIDs.
+ */
 #include "protocol/hex.h"
 
 int hex_digit(char c)

@@ -1,3 +1,11 @@
+/*
+ * Each field is read by hand: digits and separators are cut off a slice, numbers that do not fit become the
+ * greatest one.
+ *
+ * A Range that is malformed counts as not sent (RFC 9110 section 14.2); the Content-Range of an upload must be
+ * right, as bytes would be lost. Text is copied only when an escape in it has to be decoded, and a decoded NUL
+ * makes it malformed, as paths and names end there for others.
+ */
 #include "protocol/http_fields.h"
 
 #include "protocol/hex.h"

@@ -1,3 +1,11 @@
+/*
+ * The file's tree is walked once, with the path to each value at hand, so that the first fault is told with its
+ * place.
+ *
+ * Unknown members and doubled ones are faults: a "policies" with a slip of the pen would else be no policy at all,
+ * silently. Principals and keys are sorted at the end and found by binary search; no key may be there twice, in
+ * whatever accounts.
+ */
 #include "protocol/iam_config.h"
 
 #include "protocol/digest.h"

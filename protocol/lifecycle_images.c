@@ -1,3 +1,11 @@
+/*
+ * Images from JSON, in two passes: first each by itself, then what they say of each other, as a list may name a
+ * child before it describes it.
+ *
+ * In Drydock's form an unknown member is refused, being most likely a slip of the pen; in ECR's form, which has
+ * many more members, it is passed over. An image without a digest gets that of its name. Names are found by
+ * sorting, so that a long list costs n log n.
+ */
 #include "protocol/lifecycle_images.h"
 
 #include "protocol/json.h"

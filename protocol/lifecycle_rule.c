@@ -1,3 +1,10 @@
+/*
+ * One rule and one image: its class, whether it has tags, then every entry of the rule's list, each of which some
+ * tag must match.
+ *
+ * Ages are whole milliseconds. What would overflow is an age that no clock can tell, or a limit that no image
+ * reaches: then the image is not due, as nothing is to be deleted by a slip of arithmetic.
+ */
 #include "protocol/lifecycle_rule.h"
 
 #include "protocol/wildcard.h"

@@ -1,3 +1,10 @@
+/*
+ * A manifest in the other media type is written anew, member by member, from what was parsed: so nothing is
+ * carried over that is not known to mean the same in both.
+ *
+ * `types` has each media type in both formats, a row each. Something without a counterpart ends the conversion,
+ * and there is none.
+ */
 #include "protocol/manifest_convert.h"
 
 #include "protocol/json.h"

@@ -1,3 +1,7 @@
+/*
+ * Names, each checked by a loop that passes over it once and never goes back: that is done for every request, and
+ * before anything is looked up.
+ */
 #include "protocol/names.h"
 
 #include "protocol/hex.h"

@@ -1,7 +1,7 @@
 /*
  * The names that appear in paths and parameters: repositories, tags, accounts, regions, upload ids.
  *
- * Grammar of ecr-model RepositoryName and the OCI distribution-spec's reference. Pure, constant time
+ * Grammar of RepositoryName in ECR's model and the OCI distribution-spec's reference. Pure, constant time
  * per byte.
  */
 #ifndef DRYDOCK_PROTOCOL_NAMES_H

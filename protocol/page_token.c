@@ -1,3 +1,9 @@
+/*
+ * Sealing the place where a page of a list ended.
+ *
+ * The seal is an HMAC over the length of the context, the context and the place; comparing takes the same time
+ * whatever differs. Nothing is encrypted: a place is a name or a number of what the caller has just been shown.
+ */
 #include "protocol/page_token.h"
 
 #include "protocol/base64.h"

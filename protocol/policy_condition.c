@@ -1,3 +1,9 @@
+/*
+ * Conditions: read into numbers, times and address ranges once, compared for each request.
+ *
+ * Operators are rows of a table. An IPv4 address is kept as the IPv6 address that stands for it, so that one
+ * comparison of bits serves both. Variables are expanded when a request is there, and only where text is compared.
+ */
 #include "protocol/policy_condition.h"
 
 #include "protocol/base64.h"

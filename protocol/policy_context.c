@@ -1,3 +1,7 @@
+/*
+ * Looking up a condition key: one after another, by name in any case. There are some dozen at most; sorting them
+ * for each request would cost more. A key without values is not there.
+ */
 #include "protocol/policy_context.h"
 
 static const struct policy_key *find(const struct policy_key *keys, size_t count, struct slice name)

@@ -1,3 +1,10 @@
+/*
+ * A policy, read from JSON into structs that borrow nothing from it.
+ *
+ * The reader is strict, as ECR is when a policy is put: an unknown element, a wrong kind of value or a malformed
+ * condition refuses the whole. To pass over what is not understood would allow or deny something else than its
+ * author meant. What a statement must have depends on whose policy it is (`kind`).
+ */
 #include "protocol/policy_document.h"
 
 #include "protocol/json.h"

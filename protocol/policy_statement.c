@@ -1,3 +1,10 @@
+/*
+ * Judging one statement: principal, action, resource, conditions, in this order. The first that says no is the
+ * verdict, and is told as such by `drydock policy explain`.
+ *
+ * How closely the principal is named is kept apart, by name, by role or by account: within one account that
+ * decides which other policies must allow as well.
+ */
 #include "protocol/policy_statement.h"
 
 #include "protocol/names.h"

@@ -1,3 +1,10 @@
+/*
+ * Strings of policies: variables are put in first, then the outcome is matched as a pattern.
+ *
+ * In a pattern a variable's value is escaped, so that a user whose name is "*" matches nothing more by it.
+ * Matching goes back to the last star only, and finds the next plain characters with memmem(), so that no pattern
+ * takes exponential time.
+ */
 #include "protocol/policy_text.h"
 
 #include "protocol/buf.h"

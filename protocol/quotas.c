@@ -1,3 +1,7 @@
+/*
+ * The table of quotas. `usual` is ECR's own, which a struct quotas of zeroes means; `most` is what --quota may set
+ * at most.
+ */
 #include "protocol/quotas.h"
 
 static const struct {

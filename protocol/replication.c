@@ -1,3 +1,7 @@
+/*
+ * A replication configuration's JSON, read into rules. It was checked when it was put, so what is not as it should
+ * be counts as not there. A rule without filters speaks of every repository.
+ */
 #include "protocol/replication.h"
 
 #include "protocol/json.h"

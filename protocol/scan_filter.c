@@ -1,3 +1,7 @@
+/*
+ * Scanning filters: one without a star is looked for anywhere in the name, one with a star must match all of it. A
+ * repository's own setting counts with basic scanning only.
+ */
 #include "protocol/scan_filter.h"
 
 #include "protocol/json.h"

@@ -1,3 +1,10 @@
+/*
+ * Signature Version 4, step by step: which form the request has, its parts, its time and scope, and last the
+ * signature, compared in constant time.
+ *
+ * The steps are apart because the head is judged before the body is there, which is signed as well. Each refuses
+ * in AWS's words. SignedHeaders must be sorted and without doubles, so that a small head cannot ask for much work.
+ */
 #include "protocol/sigv4.h"
 
 #include "protocol/base64.h"

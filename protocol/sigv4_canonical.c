@@ -1,3 +1,10 @@
+/*
+ * The canonical request is written into one buffer of 1 MiB at most.
+ *
+ * The query is decoded, encoded AWS's way and sorted, since clients encode in different ways and sign this one.
+ * sigv4_query_clear() says whether it has one meaning only: sorting hides which of two parameters of a name came
+ * first.
+ */
 #include "protocol/sigv4_canonical.h"
 
 #include "protocol/buf.h"

@@ -1,3 +1,7 @@
+/*
+ * What of slices is more than a line; the rest is inline in slice.h. Only ASCII letters change case here, whatever
+ * the locale: names on the wire are ASCII.
+ */
 #include "protocol/slice.h"
 
 static unsigned char lower(char c)

@@ -1,3 +1,9 @@
+/*
+ * Times by hand, because strptime() and its kin follow the locale, take more than the grammar has, and say nothing
+ * of what is behind.
+ *
+ * Dates are counted in days, exactly, over the years 1970 to 9999.
+ */
 #include "protocol/timestamp.h"
 
 #include <stdio.h>

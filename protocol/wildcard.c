@@ -1,3 +1,7 @@
+/*
+ * Patterns with stars: what stands before the first star and behind the last is compared at the text's ends, and
+ * the pieces between are looked for from left to right, each at its first place. Nothing is ever tried again.
+ */
 #include "protocol/wildcard.h"
 
 /* What lies between two stars is placed as early as it fits: a later place never makes a match. */

@@ -1,3 +1,11 @@
+/*
+ * Images that go into the archive and come back, each with the referrers that follow it.
+ *
+ * One job does either. may_move() says ECR's refusals; move_all() moves the image and then its referrers, some
+ * levels deep, but for one that an index which stays active names. There is no timer for each activation: its end
+ * is a time in the table `archive`, and what is over is ended by the schedule, and by each job that must see
+ * statuses as they are by now (archive_end_due).
+ */
 #include "storage/archive.h"
 
 #include "storage/archive_due.h"

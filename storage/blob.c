@@ -1,3 +1,11 @@
+/*
+ * Reading blobs, on the caller's own connection.
+ *
+ * One statement finds a blob by repository and digest. Small content comes from its row. Of large content the file
+ * decides: it is looked at, or opened, so that a row whose file somebody has removed is unknown to clients.
+ * Nothing holds a file in place between the two steps, and no lock is taken: when it is gone the row is read
+ * again, as the blob may have been collected and pushed anew.
+ */
 #include "storage/blob.h"
 
 #include "storage/rows.h"

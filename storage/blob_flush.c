@@ -1,3 +1,12 @@
+/*
+ * Flushing a blob's file is one job: a worker flushes the file and the folders that lead to it, then the writer
+ * notes that in its row.
+ *
+ * store->flushes, the writer's own list, has those that are under way: an image that waits for one begins no
+ * second. The generation keeps a flush that began before a reset from speaking of a blob of the same digest that
+ * was pushed after it. When the disk refuses, the rows go and then the file, and images that wait for it fail:
+ * what was never on disk is never acknowledged.
+ */
 #include "storage/blob_flush.h"
 
 #include "storage/core.h"

@@ -1,3 +1,10 @@
+/*
+ * Mounts and deletions of blobs: a row of repository_blob more, or one less.
+ *
+ * A mount looks for its source and adds the row in one transaction, so that nothing can be collected in between.
+ * It looks at the file, too, as a client does not upload what it was told is mounted. A deletion takes only the
+ * repository's row: content is the collector's (gc.c).
+ */
 #include "storage/blob_link.h"
 
 #include "storage/document.h"

@@ -1,3 +1,9 @@
+/*
+ * The machine's clock and one atomic number that is added to it.
+ *
+ * Relaxed order is enough: no other memory is published by the number, and to see a move of the clock a moment
+ * late is to have asked a moment earlier. What becomes due by a move is the schedule's (schedule.c).
+ */
 #include "storage/clock.h"
 
 #include <time.h>

@@ -1,3 +1,11 @@
+/*
+ * SQLite, behind the few functions that storage needs.
+ *
+ * All statements stand in one table (sql.h). A connection prepares one when it is first used, and keeps it. Every
+ * step passes db_step(), which remembers the first that failed, so that a result that was overlooked still fails
+ * the job (writer.c). db_failure() tells a full disk from all other failures, which SQLite itself does not always
+ * do.
+ */
 #include "storage/db.h"
 
 #include "storage/disk.h"

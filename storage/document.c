@@ -1,3 +1,10 @@
+/*
+ * One table of texts, and a row of `kinds` for what differs: whether a repository owns it, its errors, its quota.
+ *
+ * A put reads the row that is there within its transaction: whether it makes, replaces or comes too late, and
+ * whether one more is allowed, is decided on what is true then. A replaced text keeps the time when it was first
+ * put.
+ */
 #include "storage/document.h"
 
 #include "storage/document_rows.h"

@@ -1,3 +1,11 @@
+/*
+ * The files of the data folder; paths are made here only.
+ *
+ * A blob's file gets its name by link(2) when all bytes are there, so that no name ever stands for half a blob. A
+ * blob's file or a whole folder that is to go is renamed into aside/ first, which costs the same for both, and is
+ * unlinked there by workers. Flushing a blob includes the entries of the folders above it. The kernel lets the
+ * lock go when the process dies, so none is ever left behind.
+ */
 #include "storage/files.h"
 
 #include "protocol/names.h"

@@ -1,3 +1,11 @@
+/*
+ * The flusher takes all jobs that wait, flushes the log once, and finishes them; what comes meanwhile is the next
+ * round. So the busier the server, the more commits share a flush.
+ *
+ * When a flush fails its jobs fail, and the log is suspect. From then on every round fails, until the writer has
+ * copied the log into the database: a flush that succeeds later says nothing of pages that the kernel has given
+ * up.
+ */
 #include "storage/core.h"
 #include "storage/disk.h"
 

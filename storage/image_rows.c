@@ -1,3 +1,11 @@
+/*
+ * The rows of one image: its own, its tags', its place in the archive.
+ *
+ * An image keeps its tags in its row, so that a page of images needs no join; the table `tag` says the same the
+ * other way round, so that a pull by tag is one look-up. Whether it has tags, and its status, are in the row's
+ * key: a change of either moves the row within its tree. Nothing else writes these tables, so they cannot
+ * disagree.
+ */
 #include "storage/image_rows.h"
 
 #include "protocol/buf.h"

@@ -1,3 +1,7 @@
+/*
+ * Whether images use a layer: one statement over the images of the repository that hold it, which stops at the
+ * first that is not archived.
+ */
 #include "storage/layer.h"
 
 #include "storage/core.h"

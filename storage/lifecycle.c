@@ -1,3 +1,9 @@
+/*
+ * A repository, shown to the lifecycle engine: each image, then each pair of an index and a child.
+ *
+ * Both statements run in one read transaction, the caller's where it has one, so that they speak of one moment.
+ * Rows are handed over one by one: the engine keeps some tens of bytes of each, and nothing else is kept.
+ */
 #include "storage/lifecycle.h"
 
 #include "storage/core.h"

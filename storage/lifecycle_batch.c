@@ -1,3 +1,11 @@
+/*
+ * A batch of lifecycle decisions, carried out in one transaction of the writer.
+ *
+ * They were taken on an earlier view of the repository. So each is held against the row as it is now: by the
+ * image's id, and by a hash over all that a rule may have looked at. What does not hold any more is left to the
+ * next run; a policy or a repository that was replaced ends the batch. Deleting and archiving are done by the
+ * functions that the API uses.
+ */
 #include "storage/lifecycle_batch.h"
 
 #include "storage/await.h"

@@ -1,3 +1,11 @@
+/*
+ * A run of lifecycle policies, repository by repository, on a thread of its own.
+ *
+ * Policy and images are read in one read transaction, the engine decides, and the decisions go to the writer in
+ * batches, with pauses while others need it (await.h). Then referrers whose subject was deleted are gone through,
+ * and again as long as some went, since those may have had referrers themselves. Reports have a bound: what does
+ * not fit is left out, and `whole` says so.
+ */
 #include "storage/lifecycle_run.h"
 
 #include "storage/archive_due.h"

@@ -1,3 +1,9 @@
+/*
+ * Single facts, a row each, so that one more needs no change of the schema.
+ *
+ * A read answers FOUND, ABSENT or FAILED: a fact that cannot be read must not be taken for one that was never
+ * written, as the key of tokens would then be made anew.
+ */
 #include "storage/meta.h"
 
 enum found meta_get(struct db *db, const char *key, void *value, size_t room, size_t *len)

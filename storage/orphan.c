@@ -1,3 +1,10 @@
+/*
+ * Referrers whose subject was deleted, as rows of repository and digest: a run goes through them in that order, a
+ * page at a time.
+ *
+ * A row may be out of date, when its image went or its subject came back. So the run looks again before it acts on
+ * one, and forgets what is none any more (lifecycle_batch.c).
+ */
 #include "storage/orphan.h"
 
 static sqlite3_stmt *query_of(

@@ -1,3 +1,10 @@
+/*
+ * Previews: reading them, beginning one, ageing out, clearing away. preview_make.c fills one with results.
+ *
+ * Results are rows under a number of their own, the set. A new preview gets a new set in the transaction that
+ * gives the old one up, so that no page ever shows two of them mixed; rows of sets that were given up are removed
+ * a page at a time, between other jobs.
+ */
 #include "storage/preview.h"
 
 #include "storage/archive_due.h"

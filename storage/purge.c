@@ -1,3 +1,10 @@
+/*
+ * Removing the rows of deleted repositories.
+ *
+ * A deletion only marks the repository, which costs the same whatever is in it. Each job here removes up to 64
+ * images, or tags when no image is left, and submits the next one, so that a push beside it waits for one page at
+ * most. A purge that was cut off goes on at the next start (recovery.c) or with the next deletion.
+ */
 #include "storage/purge.h"
 
 #include "storage/image_rows.h"

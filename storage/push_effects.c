@@ -1,3 +1,10 @@
+/*
+ * What a push sets off: a note that the image was scanned, where a setting says so, and copies to other
+ * registries.
+ *
+ * Both happen in the push's own transaction: either all of it is there, or nothing. An image that comes back from
+ * the archive counts as pushed. A copy is noted as scanned too, and is copied no further.
+ */
 #include "storage/push_effects.h"
 
 #include "protocol/scan_filter.h"

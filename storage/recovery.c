@@ -1,3 +1,11 @@
+/*
+ * Recovery, before the writer runs: what the last owner committed is flushed; a reset is finished; upload sessions
+ * are read; blobs that were not known to be on disk are seen to; deletions go on.
+ *
+ * The boot id tells a crash of the process, after which the page cache is whole, from one of the machine, after
+ * which bytes that were not flushed may be anything: then sessions are forgotten, and such blobs are hashed. It is
+ * written last, so that a start that is cut short does not make the next one trust what was not looked at.
+ */
 #include "storage/recovery.h"
 
 #include "storage/blob_flush.h"

@@ -1,3 +1,10 @@
+/*
+ * Repositories: reads, and the jobs that make, change and delete them.
+ *
+ * How many a registry has is a number of its own that changes in the same transaction, so that the quota costs no
+ * counting. A deletion drops what is small and marks the rest for purge.c, so that it takes as long for a hundred
+ * thousand images as for none.
+ */
 #include "storage/repository.h"
 
 #include "storage/document_rows.h"

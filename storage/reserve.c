@@ -1,3 +1,11 @@
+/*
+ * The reserve: a file that holds room.
+ *
+ * fallocate() makes it, so that the room is there for real; unlinking it gives the room up at once. It is lent
+ * when less than half of it is free on the disk, or the last commit failed for want of room. Whoever writes next
+ * tries to take it again, and is refused while there is no room for all of it. The lock is for the file: an atomic
+ * lets writers pass without it as long as nothing was given up.
+ */
 #include "storage/reserve.h"
 
 #include "storage/core.h"

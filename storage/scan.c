@@ -1,3 +1,9 @@
+/*
+ * Scans: the time at which one was asked for, in the image's row. That it has FAILED, and why, follows from that.
+ *
+ * One in 24 hours is allowed, by the store's clock. A time that lies ahead, because the clock was moved back,
+ * refuses nothing.
+ */
 #include "storage/scan.h"
 
 #include "storage/push_effects.h"

@@ -13,7 +13,7 @@
 
 /*
  * ERR_REPOSITORY_NOT_FOUND, ERR_IMAGE_NOT_FOUND, ERR_IMAGE_ARCHIVED, ERR_IMAGE_UNSUPPORTED (an index, or what
- * is no container image), ERR_LIMIT_EXCEEDED with its message (S14).
+ * is no container image), ERR_LIMIT_EXCEEDED with its message (ecr-behaviour 2, S14).
  */
 struct scan_start {
 	struct store_job job; /* its arena must be set */

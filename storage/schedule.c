@@ -1,3 +1,9 @@
+/*
+ * The list of what may be due: a line for each part.
+ *
+ * Each part looks whether something of its own is due and submits a job for it; nothing long is done here, as the
+ * writer waits meanwhile.
+ */
 #include "storage/schedule.h"
 
 #include "storage/archive_due.h"

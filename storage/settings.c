@@ -1,3 +1,7 @@
+/*
+ * Settings, read from the documents that hold them each time they are needed: that is one look-up by key, where a
+ * copy on each thread would have to be told of every change.
+ */
 #include "storage/settings.h"
 
 #include "storage/document_rows.h"

@@ -1,3 +1,10 @@
+/*
+ * The spool's slots on disk.
+ *
+ * A head is one record of 512 bytes, written at once, with a sum over its bytes: one that a crash has torn is a
+ * free slot. Freeing a slot overwrites the head's first four bytes. What is read is taken for anybody's: lengths,
+ * sizes and kinds that cannot be make a slot free, too.
+ */
 #include "storage/spool.h"
 
 #include "storage/disk.h"

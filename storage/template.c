@@ -1,3 +1,10 @@
+/*
+ * Which template makes a repository: the name is cut off at its slashes from behind, one look-up for each, so that
+ * the longest prefix wins; ROOT comes last.
+ *
+ * A template that ECR could not carry out (resource tags or a KMS key, and no role) makes none. The same code runs
+ * on a reader and in the writer's transaction.
+ */
 #include "storage/template.h"
 
 #include "protocol/names.h"

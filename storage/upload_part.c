@@ -1,3 +1,9 @@
+/*
+ * A part of a layer that came as base64, appended on a worker.
+ *
+ * It is decoded in pieces into the same scratch memory, so that a part of 20 MiB costs one piece of memory beside
+ * the request's body, and its event loop nothing.
+ */
 #include "storage/upload_part.h"
 
 #include "protocol/base64.h"

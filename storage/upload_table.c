@@ -1,3 +1,11 @@
+/*
+ * The table of upload sessions: by id, by how long they are idle, and by who has them (upload_holder.c).
+ *
+ * The lock guards these links only, and is never held over a read or a write of a file: who ends a session takes
+ * it out first. A session that is on no idle list is held, and its bytes are its holder's; to end a held one from
+ * outside is to mark it, and its holder ends it when giving it back. The 256 that were used last keep their
+ * running hash; that of others is made again from their bytes, so that thousands of idle ones cost little memory.
+ */
 #include "storage/core.h"
 
 #include <assert.h>

@@ -1,3 +1,10 @@
+/*
+ * A pool: a list of jobs, and threads that are made when there is work and none of them is free.
+ *
+ * A pool of one thread is a queue: lifecycle runs, previews and the collector have one each, so that none of them
+ * overlaps with its own kind or keeps workers from flushing. Where the system gives no thread at all, the
+ * submitter does the work itself. All signals are blocked: the main thread takes them.
+ */
 #include "storage/core.h"
 
 #include <signal.h>

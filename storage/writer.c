@@ -1,3 +1,12 @@
+/*
+ * The writer's round: take all jobs that wait; run up to 256 of them, or 1 MiB of content, in one transaction;
+ * commit; tell each job what became of it, and hand it on.
+ *
+ * A job that needs a blob which is not on disk yet is undone, parked, and run again after that flush. When the
+ * commit fails so does every job of it, refusals too, as they may rest on what others of the batch had done. When
+ * it failed for want of room, the reserve is given up and the jobs that free space run once more. A suspect log is
+ * copied into the database before anything is run (flusher.h).
+ */
 #include "storage/core.h"
 
 #include <stdio.h>

@@ -139,7 +139,7 @@ static bool seen_before(const struct image *images, size_t count, const struct i
 	return false;
 }
 
-/* One id of imageIds; false with c->error (S4) set when there is no such image. */
+/* One id of imageIds; false with c->error (ecr-behaviour 2, S4) set when there is no such image. */
 static bool find_asked(
     struct call *c, const struct repository *r, const struct ecr_image_id *asked, struct image *out)
 {

@@ -9,6 +9,7 @@
  */
 #include "storage/gc.h"
 #include "storage/image.h"
+#include "storage/store.h"
 #include "storage/upload.h"
 
 #include <getopt.h>

@@ -10,6 +10,7 @@
  * server's loop would.
  */
 #include "storage/image.h"
+#include "storage/store.h"
 #include "storage/upload.h"
 
 #include <getopt.h>

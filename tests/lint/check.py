@@ -121,6 +121,41 @@ def check_options_documented(root):
             yield f"server/config.c:{number}: README.md does not mention --{match[1]}"
 
 
+# "ecr-behaviour 2.3 and 5", "ecr-behaviour 2.7 to 2.12", "ecr-behaviour 2, S4" (a text of an error): also over the end of a line.
+SECTION = r"(?:\d+(?:\.\d+[a-z]?)?|S\d+b?)"
+REFERENCE = re.compile(rf"ecr-behaviour\b(?!\.md)(?:\s+({SECTION}(?:(?:,\s+|\s+and\s+|\s+to\s+){SECTION})*))?")
+
+
+def texts(root):
+    """Files in which a reference may stand."""
+    for folder in ("protocol", "storage", "server", "tests", "testdata"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".c", ".h", ".py", ".json", ".md") and path.name != "check.py":
+                yield path
+    yield from sorted(root.glob("*.md"))
+    yield from sorted((root / "docs").glob("*.md"))
+
+
+def check_behaviour_references(root):
+    """Every "ecr-behaviour N.N" names a section of docs/ecr-behaviour.md, whose own head only explains them."""
+    document = root / "docs" / "ecr-behaviour.md"
+    known = document.read_text(encoding="utf-8")
+    sections = set(re.findall(rf"^#+ ({SECTION})\.? ", known, re.M)) | set(re.findall(r"^\| (S\d+b?) \|", known, re.M))
+    for path in texts(root):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if path == document or "ecr-behaviour" not in text:
+            continue
+        # A comment goes on in its next line: without the star, and with as many characters.
+        joined = re.sub(r"\n[ \t]*\*?", lambda match: " " * len(match[0]), text)
+        for match in REFERENCE.finditer(joined):
+            number = text.count("\n", 0, match.start()) + 1
+            if not match[1]:
+                yield f"{path}:{number}: ecr-behaviour without a section"
+            for section in re.findall(SECTION, match[1] or ""):
+                if section not in sections:
+                    yield f"{path}:{number}: ecr-behaviour has no section {section}"
+
+
 RULES = [
     check_includes,
     check_libraries,
@@ -129,6 +164,7 @@ RULES = [
     check_whitespace,
     check_unit_tests,
     check_options_documented,
+    check_behaviour_references,
 ]
 
 

@@ -17,7 +17,7 @@ def refusal(response):
 
 
 def not_found(repository, account=ACCOUNT):
-    """S1."""
+    """ecr-behaviour 2, S1."""
     return f"The repository with name '{repository}' does not exist in the registry with id '{account}'"
 
 

@@ -100,6 +100,8 @@ static void small_things_fill_the_disk(void **state)
 	assert_int_equal(code, ERR_STORAGE_FULL);
 	assert_true(store_broken(f->store));
 	/* before, the database could not take in the log any more: said once, however often it was tried */
+	for (int i = 0; i < 5000 && atomic_load(&told) == 0; i++)
+		usleep(1000); /* a worker tries, and says it */
 	assert_true(store_checkpoints_failed(f->store) > 0);
 	assert_int_equal(atomic_load(&told), 1);
 	assert_false(blob_exists(f, &last));

@@ -4,7 +4,8 @@
  * Relaxed order is enough: no other memory is published by the number, and to see a move of the clock a moment
  * late is to have asked a moment earlier. What becomes due by a move is the schedule's (schedule.c).
  */
-#include "storage/clock.h"
+#include "storage/core.h"
+#include "storage/meta.h"
 
 #include <time.h>
 
@@ -23,4 +24,13 @@ int64_t clock_offset_ms(const struct clock *c)
 void clock_set_offset_ms(struct clock *c, int64_t offset_ms)
 {
 	atomic_store_explicit(&c->offset_ms, offset_ms, memory_order_relaxed);
+}
+
+bool store_load_clock(struct store *store)
+{
+	int64_t offset_ms;
+	enum found found = meta_get_int(&store->writer.db, META_CLOCK_OFFSET, &offset_ms);
+	if (found != FAILED)
+		clock_set_offset_ms(&store->clock, found == FOUND ? offset_ms : 0);
+	return found != FAILED;
 }

@@ -72,6 +72,8 @@ struct store_reader {
 	struct db db;
 };
 
+/* Opens one more connection. False with *err filled; it is to be closed all the same. */
+bool store_connect(struct store *store, struct db *db, enum db_role role, struct err *err);
 /* Before done is called the last time, and the count of running jobs goes down. */
 void store_finish_job(struct store *store, struct store_job *job);
 /* The same as store_submit for a job whose work is for another pool than the workers. */
@@ -88,14 +90,5 @@ void upload_file_remove(struct store *store, const uint8_t id[16]);
 bool store_load_clock(struct store *store);
 /* Forgets sessions nobody has touched for a day; how many. */
 size_t uploads_expire(struct store *store);
-
-/*
- * From the writer after a commit, to keep the log short: a short one is written over and over in
- * the page cache, where one that grows takes new pages all the time. A worker copies it into the
- * database beside the writer, but under steady writes never reaches its end, where alone it can
- * start anew; so when the worker is through, the writer copies what little came meanwhile between
- * two transactions.
- */
-void store_tend_log(struct store *store);
 
 #endif

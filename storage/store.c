@@ -18,46 +18,6 @@ enum {
 	LOG_FRAMES_MAX = 1000, /* of 4 KiB: then it is copied into the database */
 };
 
-/* jobs */
-
-void store_job_free(struct store_job *job)
-{
-	free(job);
-}
-
-void store_finish_job(struct store *store, struct store_job *job)
-{
-	job->done(job);
-	pthread_mutex_lock(&store->count_lock);
-	if (--store->count == 0)
-		pthread_cond_broadcast(&store->count_zero);
-	pthread_mutex_unlock(&store->count_lock);
-}
-
-void store_submit_to(
-    struct store *store, struct workers *pool, struct store_job *job, const struct job_ops *ops)
-{
-	pthread_mutex_lock(&store->count_lock);
-	store->count++;
-	pthread_mutex_unlock(&store->count_lock);
-	job->ops = ops;
-	job->waits_for = NULL;
-	if (ops->work)
-		workers_submit(pool, job);
-	else
-		writer_submit(&store->writer, job);
-}
-
-void store_submit_apart(struct store *store, struct store_job *job, const struct job_ops *ops)
-{
-	store_submit_to(store, &store->parsers, job, ops);
-}
-
-void store_submit(struct store *store, struct store_job *job, const struct job_ops *ops)
-{
-	store_submit_to(store, &store->workers, job, ops);
-}
-
 /* checkpoints */
 
 /*
@@ -103,7 +63,14 @@ static void restore_reserve(struct store *store)
 
 static const struct job_ops checkpoint_ops = {.work = checkpoint_work};
 
-void store_tend_log(struct store *store)
+/*
+ * From the writer after each transaction, to keep the log short: a short one is written over and over in
+ * the page cache, where one that grows takes new pages all the time. A worker copies it into the
+ * database beside the writer, but under steady writes never reaches its end, where alone it can
+ * start anew; so when the worker is through, the writer copies what little came meanwhile between
+ * two transactions.
+ */
+static void tend_log(struct store *store)
 {
 	struct writer *w = &store->writer;
 	int state = atomic_load(&store->checkpoint);
@@ -174,25 +141,6 @@ static bool load_collection(struct store *store, struct err *err)
 	    database_fails(store, "written", err);
 }
 
-bool store_load_clock(struct store *store)
-{
-	int64_t offset_ms;
-	enum found found = meta_get_int(&store->writer.db, META_CLOCK_OFFSET, &offset_ms);
-	if (found != FAILED)
-		clock_set_offset_ms(&store->clock, found == FOUND ? offset_ms : 0);
-	return found != FAILED;
-}
-
-static bool open_connection(struct store *store, struct db *db, enum db_role role, struct err *err)
-{
-	char path[PATH_MAX + 16];
-	snprintf(path, sizeof(path), "%s/drydock.db", store->files.path);
-	if (db_open(db, path, role, store->ephemeral))
-		return true;
-	snprintf(err->text, sizeof(err->text), "its database cannot be opened: %s", db_cause(db));
-	return false;
-}
-
 static bool start_threads(struct store *store, struct err *err)
 {
 	if ((store->ephemeral || flusher_start(&store->flusher, store)) &&
@@ -205,9 +153,9 @@ static bool start_threads(struct store *store, struct err *err)
 
 static bool open_all(struct store *store, struct err *err)
 {
-	if (!open_connection(store, &store->writer.db, DB_WRITER, err) ||
+	if (!store_connect(store, &store->writer.db, DB_WRITER, err) ||
 	    !schema_migrate(&store->writer.db, err) || !load_token_key(store, err) ||
-	    !open_connection(store, &store->checkpointer, DB_CHECKPOINTER, err) ||
+	    !store_connect(store, &store->checkpointer, DB_CHECKPOINTER, err) ||
 	    !recover(store, err))
 		return false;
 	if (!store_load_clock(store))
@@ -240,7 +188,7 @@ static void begin_submit(struct store *store)
 struct store *store_open(const struct store_options *options, struct err *err)
 {
 	static const struct writer_hooks hooks = {
-	    .tick = schedule_tend, .want_flushed = blob_flush_want};
+	    .tick = schedule_tend, .want_flushed = blob_flush_want, .tend_log = tend_log};
 	struct store *store = calloc(1, sizeof(*store));
 	struct err why;
 	if (!store)
@@ -330,31 +278,6 @@ void store_close(struct store *store)
 }
 
 /* looking in */
-
-struct store_reader *store_reader_open(struct store *store, struct err *err)
-{
-	struct store_reader *reader = calloc(1, sizeof(*reader));
-	if (!reader)
-		abort();
-	reader->store = store;
-	if (open_connection(store, &reader->db, DB_READER, err))
-		return reader;
-	store_reader_close(reader);
-	return NULL;
-}
-
-void store_reader_close(struct store_reader *reader)
-{
-	if (!reader)
-		return;
-	db_close(&reader->db);
-	free(reader);
-}
-
-const char *store_reader_cause(const struct store_reader *reader)
-{
-	return db_cause(&reader->db);
-}
 
 struct clock *store_clock(struct store *store)
 {

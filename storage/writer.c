@@ -275,7 +275,7 @@ static void *writer_main(void *arg)
 			struct job_list ran = {NULL, NULL};
 			transact(w, &jobs, &ran);
 			hand_on(w, &ran);
-			store_tend_log(w->store);
+			w->hooks->tend_log(w->store);
 		}
 		tick_when_due(w);
 	}

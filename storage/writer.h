@@ -20,6 +20,8 @@ struct writer_hooks {
 	void (*tick)(struct store *store);
 	/* A job waits for this blob to be on disk (tx->waits_for): its flush is begun, unless one is under way. */
 	void (*want_flushed)(struct store *store, const struct digest *digest);
+	/* After each transaction: keeps the log short. */
+	void (*tend_log)(struct store *store);
 };
 
 struct writer {

@@ -9,7 +9,7 @@
 #ifndef DRYDOCK_STORAGE_BLOB_FLUSH_H
 #define DRYDOCK_STORAGE_BLOB_FLUSH_H
 
-#include "storage/db.h"
+#include "storage/db/db.h"
 #include "storage/job.h"
 
 /* Starts flushing one blob's file. On the writer's thread, or before there is one; so is the next. */

@@ -1,7 +1,7 @@
 /* Opening a folder to be checked, and the order of the parts. */
 #include "storage/check_internal.h"
 #include "storage/peek.h"
-#include "storage/schema.h"
+#include "storage/db/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * late is to have asked a moment earlier. What becomes due by a move is the schedule's (schedule.c).
  */
 #include "storage/core.h"
-#include "storage/meta.h"
+#include "storage/db/meta.h"
 
 #include <time.h>
 

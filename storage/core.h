@@ -8,7 +8,7 @@
 #ifndef DRYDOCK_STORAGE_CORE_H
 #define DRYDOCK_STORAGE_CORE_H
 
-#include "storage/files.h"
+#include "storage/db/files.h"
 #include "storage/flusher.h"
 #include "storage/removal.h"
 #include "storage/reserve.h"

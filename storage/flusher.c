@@ -7,7 +7,7 @@
  * up.
  */
 #include "storage/core.h"
-#include "storage/disk.h"
+#include "storage/db/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

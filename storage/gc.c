@@ -6,7 +6,7 @@
 
 #include "storage/blob_flush.h"
 #include "storage/gc_internal.h"
-#include "storage/meta.h"
+#include "storage/db/meta.h"
 #include "storage/removal.h"
 #include "storage/stray.h"
 

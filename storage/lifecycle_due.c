@@ -7,7 +7,7 @@
 #include "storage/lifecycle_due.h"
 
 #include "storage/lifecycle_run.h"
-#include "storage/meta.h"
+#include "storage/db/meta.h"
 
 #include <stdlib.h>
 

@@ -14,7 +14,7 @@
 #include "storage/lifecycle_batch.h"
 #include "storage/lifecycle_due.h"
 #include "storage/lifecycle_eval.h"
-#include "storage/meta.h"
+#include "storage/db/meta.h"
 #include "storage/orphan.h"
 #include "storage/rows.h"
 

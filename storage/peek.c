@@ -6,8 +6,8 @@
 #include "storage/peek.h"
 
 #include "storage/core.h"
-#include "storage/meta.h"
-#include "storage/schema.h"
+#include "storage/db/meta.h"
+#include "storage/db/schema.h"
 
 #include <errno.h>
 #include <fcntl.h>

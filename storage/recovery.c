@@ -10,8 +10,8 @@
 
 #include "storage/blob_flush.h"
 #include "storage/core.h"
-#include "storage/disk.h"
-#include "storage/meta.h"
+#include "storage/db/disk.h"
+#include "storage/db/meta.h"
 #include "storage/preview_due.h"
 #include "storage/purge.h"
 

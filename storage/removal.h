@@ -19,7 +19,7 @@
 #ifndef DRYDOCK_STORAGE_REMOVAL_H
 #define DRYDOCK_STORAGE_REMOVAL_H
 
-#include "storage/db.h"
+#include "storage/db/db.h"
 #include "storage/job.h"
 
 /* Files that may wait before who adds more is to call removal_then first. */

@@ -2,7 +2,7 @@
 #include "storage/archive_due.h"
 #include "storage/core.h"
 #include "storage/lifecycle_due.h"
-#include "storage/meta.h"
+#include "storage/db/meta.h"
 #include "storage/schedule.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
  */
 #include "storage/spool.h"
 
-#include "storage/disk.h"
+#include "storage/db/disk.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -4,10 +4,10 @@
 #include "storage/blob_flush.h"
 #include "storage/core.h"
 #include "storage/lifecycle_due.h"
-#include "storage/meta.h"
+#include "storage/db/meta.h"
 #include "storage/recovery.h"
 #include "storage/schedule.h"
-#include "storage/schema.h"
+#include "storage/db/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -20,7 +20,7 @@
 #include "protocol/quotas.h"
 #include "protocol/token.h"
 #include "storage/clock.h"
-#include "storage/err.h"
+#include "storage/db/err.h"
 #include "storage/job.h"
 
 struct lifecycle_report;

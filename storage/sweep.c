@@ -1,6 +1,6 @@
 /* Files that a crash left without a row, or that could not be taken away in time. */
 #include "storage/gc_internal.h"
-#include "storage/meta.h"
+#include "storage/db/meta.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -2,7 +2,7 @@
  * The request's side of an upload: sessions, and bytes coming in. All of it runs on the request's
  * thread. How one becomes a blob is upload_finish.c.
  */
-#include "storage/disk.h"
+#include "storage/db/disk.h"
 #include "storage/rows.h"
 
 #include <errno.h>

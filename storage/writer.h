@@ -9,7 +9,7 @@
 #ifndef DRYDOCK_STORAGE_WRITER_H
 #define DRYDOCK_STORAGE_WRITER_H
 
-#include "storage/db.h"
+#include "storage/db/db.h"
 #include "storage/job_list.h"
 
 #include <pthread.h>

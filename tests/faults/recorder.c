@@ -1,7 +1,7 @@
 /* See recorder.h. The log is a file: a head for each change, then its names and bytes. */
 #include "recorder.h"
 
-#include "storage/disk.h"
+#include "storage/db/disk.h"
 
 #include <errno.h>
 #include <pthread.h>

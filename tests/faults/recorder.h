@@ -1,7 +1,7 @@
 /*
  * What was asked of the disk, in order, and what it may hold when the power is cut after any of it.
  *
- * Recording: every change that storage makes to its folder (storage/disk.h) is appended to a log, together with what
+ * Recording: every change that storage makes to its folder (storage/db/disk.h) is appended to a log, together with what
  * the client knew at that moment. Replaying: up to a point in the log, what was flushed is there. Of what was not,
  * any part may be: of the bytes of files each sector by itself, of names (made, linked, renamed, removed) the first
  * few in their order. That is what POSIX allows and journaling file systems do: a file's flush says nothing of its

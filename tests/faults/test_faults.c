@@ -1,6 +1,6 @@
 /*
  * Every failure of storage, one after another. The scenario is played once to count the steps that can fail
- * (storage/fault.h); then once for each of them
+ * (storage/db/fault.h); then once for each of them
  *
  *	failing once       the client is told, tries again, and that must succeed
  *	failing from then on, for as long as the process lives: every request is answered, and the store closes
@@ -13,7 +13,7 @@
  */
 #include "scenario.h"
 
-#include "storage/fault.h"
+#include "storage/db/fault.h"
 
 #include <ftw.h>
 #include <signal.h>

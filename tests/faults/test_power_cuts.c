@@ -7,7 +7,7 @@
  */
 #include "recorder.h"
 
-#include "storage/fault.h"
+#include "storage/db/fault.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include "storage/archive.h"
 #include "storage/core.h"
-#include "storage/fault.h"
+#include "storage/db/fault.h"
 
 #include <errno.h>
 #include <time.h>

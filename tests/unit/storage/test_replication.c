@@ -1,7 +1,7 @@
 /* Copies of what is pushed, in the registries that the rules name (ecr-behaviour 8.2). */
 #include "support.h"
 
-#include "storage/fault.h"
+#include "storage/db/fault.h"
 #include "storage/replication.h"
 
 #include <sys/resource.h>

@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "storage/core.h"
-#include "storage/schema.h"
+#include "storage/db/schema.h"
 
 #include <limits.h>
 #include <stdio.h>

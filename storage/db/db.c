@@ -6,9 +6,9 @@
  * the job (writer.c). db_failure() tells a full disk from all other failures, which SQLite itself does not always
  * do.
  */
-#include "storage/db.h"
+#include "storage/db/db.h"
 
-#include "storage/disk.h"
+#include "storage/db/disk.h"
 
 #include <assert.h>
 #include <pthread.h>

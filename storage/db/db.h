@@ -18,7 +18,7 @@
 
 #include "protocol/digest.h"
 #include "protocol/errors.h"
-#include "storage/sql.h"
+#include "storage/db/sql.h"
 
 #include <sqlite3.h>
 

@@ -1,5 +1,5 @@
 /* The system calls of a development build: each first asks whether it is to fail, and is told to the observer. */
-#include "storage/disk.h"
+#include "storage/db/disk.h"
 
 #ifdef DRYDOCK_FAULTS
 

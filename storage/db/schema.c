@@ -25,7 +25,7 @@
  *              belongs to no preview any more, and goes a few items at a time (preview.h).
  * document     everything that is put as a JSON text: policies, templates, rules, settings (document.h).
  */
-#include "storage/schema.h"
+#include "storage/db/schema.h"
 
 #include <stdio.h>
 

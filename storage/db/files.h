@@ -11,7 +11,7 @@
 #define DRYDOCK_STORAGE_FILES_H
 
 #include "protocol/digest.h"
-#include "storage/err.h"
+#include "storage/db/err.h"
 
 #include <limits.h>
 #include <stdatomic.h>

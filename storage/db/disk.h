@@ -10,7 +10,7 @@
 #ifndef DRYDOCK_STORAGE_DISK_H
 #define DRYDOCK_STORAGE_DISK_H
 
-#include "storage/fault.h"
+#include "storage/db/fault.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #ifndef DRYDOCK_STORAGE_SCHEMA_H
 #define DRYDOCK_STORAGE_SCHEMA_H
 
-#include "storage/db.h"
-#include "storage/err.h"
+#include "storage/db/db.h"
+#include "storage/db/err.h"
 
 /* The version this program writes. */
 int schema_version(void);

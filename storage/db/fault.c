@@ -2,7 +2,7 @@
  * Failpoints of development builds. One table counts how often each step was passed; a plan of a few entries is held
  * against name and count.
  */
-#include "storage/fault.h"
+#include "storage/db/fault.h"
 
 #ifdef DRYDOCK_FAULTS
 
@@ -130,7 +130,7 @@ static void arm_by_environment(void)
 
 	if (plan && !fault_arm(plan)) {
 		fprintf(stderr,
-		    "drydock: DRYDOCK_FAIL=%s: not name:count[,…], as storage/fault.h has it\n",
+		    "drydock: DRYDOCK_FAIL=%s: not name:count[,…], as storage/db/fault.h has it\n",
 		    plan);
 		_exit(2);
 	}

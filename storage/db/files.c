@@ -6,10 +6,10 @@
  * unlinked there by workers. Flushing a blob includes the entries of the folders above it. The kernel lets the
  * lock go when the process dies, so none is ever left behind.
  */
-#include "storage/files.h"
+#include "storage/db/files.h"
 
 #include "protocol/names.h"
-#include "storage/disk.h"
+#include "storage/db/disk.h"
 
 #include <dirent.h>
 #include <errno.h>

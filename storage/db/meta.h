@@ -4,7 +4,7 @@
 #ifndef DRYDOCK_STORAGE_META_H
 #define DRYDOCK_STORAGE_META_H
 
-#include "storage/db.h"
+#include "storage/db/db.h"
 
 #define META_TOKEN_KEY "token_key"
 #define META_BOOT_ID "boot_id"                /* of the machine, when the folder was last opened */

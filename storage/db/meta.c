@@ -4,7 +4,7 @@
  * A read answers FOUND, ABSENT or FAILED: a fact that cannot be read must not be taken for one that was never
  * written, as the key of tokens would then be made anew.
  */
-#include "storage/meta.h"
+#include "storage/db/meta.h"
 
 enum found meta_get(struct db *db, const char *key, void *value, size_t room, size_t *len)
 {

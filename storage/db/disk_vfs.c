@@ -3,7 +3,7 @@
  * and flush is a failpoint and is told to the observer (disk.h). Names: "wal-…" for the log, "db-…" for the database
  * itself: "wal-write", "db-flush". The shared index of the log (-shm) is made anew at each start and passes untouched.
  */
-#include "storage/disk.h"
+#include "storage/db/disk.h"
 
 #ifdef DRYDOCK_FAULTS
 

@@ -10,7 +10,7 @@
 #define DRYDOCK_STORAGE_BLOB_FLUSH_H
 
 #include "storage/db/db.h"
-#include "storage/job.h"
+#include "storage/jobs/job.h"
 
 /* Starts flushing one blob's file. On the writer's thread, or before there is one; so is the next. */
 void blob_flush_submit(struct store *store, const struct digest *digest);

@@ -9,13 +9,13 @@
 #define DRYDOCK_STORAGE_CORE_H
 
 #include "storage/db/files.h"
-#include "storage/flusher.h"
+#include "storage/jobs/flusher.h"
 #include "storage/removal.h"
-#include "storage/reserve.h"
+#include "storage/jobs/reserve.h"
 #include "storage/store.h"
 #include "storage/upload_table.h"
-#include "storage/worker.h"
-#include "storage/writer.h"
+#include "storage/jobs/worker.h"
+#include "storage/jobs/writer.h"
 
 enum { PULL_SLOTS = 256 };
 enum checkpoint_state { CHECKPOINT_IDLE, CHECKPOINT_RUNS, CHECKPOINT_ALMOST };

@@ -20,7 +20,7 @@
 #ifndef DRYDOCK_STORAGE_GC_H
 #define DRYDOCK_STORAGE_GC_H
 
-#include "storage/job.h"
+#include "storage/jobs/job.h"
 
 /* What one collection found. Bytes are those of contents. */
 struct gc_result {

@@ -8,7 +8,7 @@
  */
 #include "storage/lifecycle_batch.h"
 
-#include "storage/await.h"
+#include "storage/jobs/await.h"
 
 #include "storage/archive_due.h"
 #include "storage/document_rows.h"

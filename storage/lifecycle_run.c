@@ -9,7 +9,7 @@
 #include "storage/lifecycle_run.h"
 
 #include "storage/archive_due.h"
-#include "storage/await.h"
+#include "storage/jobs/await.h"
 #include "storage/document_rows.h"
 #include "storage/lifecycle_batch.h"
 #include "storage/lifecycle_due.h"

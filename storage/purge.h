@@ -4,7 +4,7 @@
 #ifndef DRYDOCK_STORAGE_PURGE_H
 #define DRYDOCK_STORAGE_PURGE_H
 
-#include "storage/job.h"
+#include "storage/jobs/job.h"
 
 /* Starts it, when there may be something to purge. Any thread. */
 void purge_submit(struct store *store);

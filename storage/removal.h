@@ -20,7 +20,7 @@
 #define DRYDOCK_STORAGE_REMOVAL_H
 
 #include "storage/db/db.h"
-#include "storage/job.h"
+#include "storage/jobs/job.h"
 
 /* Files that may wait before who adds more is to call removal_then first. */
 enum { REMOVALS_AT_ONCE = 256 };

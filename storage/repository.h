@@ -7,7 +7,7 @@
 #ifndef DRYDOCK_STORAGE_REPOSITORY_H
 #define DRYDOCK_STORAGE_REPOSITORY_H
 
-#include "storage/job.h"
+#include "storage/jobs/job.h"
 
 struct store_reader;
 

@@ -19,9 +19,9 @@
 #include "protocol/errors.h"
 #include "protocol/quotas.h"
 #include "protocol/token.h"
-#include "storage/clock.h"
+#include "storage/jobs/clock.h"
 #include "storage/db/err.h"
-#include "storage/job.h"
+#include "storage/jobs/job.h"
 
 struct lifecycle_report;
 struct store;

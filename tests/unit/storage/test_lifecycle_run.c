@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "storage/archive.h"
-#include "storage/await.h"
+#include "storage/jobs/await.h"
 #include "storage/core.h"
 #include "storage/document.h"
 #include "storage/lifecycle.h"

@@ -7,7 +7,7 @@
 #ifndef DRYDOCK_STORAGE_WORKER_H
 #define DRYDOCK_STORAGE_WORKER_H
 
-#include "storage/job_list.h"
+#include "storage/jobs/job_list.h"
 
 #include <pthread.h>
 

@@ -5,7 +5,7 @@
 #ifndef DRYDOCK_STORAGE_AWAIT_H
 #define DRYDOCK_STORAGE_AWAIT_H
 
-#include "storage/job.h"
+#include "storage/jobs/job.h"
 
 /* Submits the job, whose done and owner are taken, and returns its outcome. */
 enum error_code job_await(struct store *store, struct store_job *job, const struct job_ops *ops);

@@ -5,7 +5,7 @@
  * the writer ran nobody else's job meanwhile, nor when the store is about to close. So long work is quick on an
  * idle server, and takes about a quarter of the writer of a busy one.
  */
-#include "storage/await.h"
+#include "storage/jobs/await.h"
 
 #include "storage/core.h"
 

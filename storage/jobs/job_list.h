@@ -4,7 +4,7 @@
 #ifndef DRYDOCK_STORAGE_JOB_LIST_H
 #define DRYDOCK_STORAGE_JOB_LIST_H
 
-#include "storage/job.h"
+#include "storage/jobs/job.h"
 
 struct job_list {
 	struct store_job *first, *last;

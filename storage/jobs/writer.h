@@ -10,7 +10,7 @@
 #define DRYDOCK_STORAGE_WRITER_H
 
 #include "storage/db/db.h"
-#include "storage/job_list.h"
+#include "storage/jobs/job_list.h"
 
 #include <pthread.h>
 

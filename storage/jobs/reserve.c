@@ -6,7 +6,7 @@
  * tries to take it again, and is refused while there is no room for all of it. The lock is for the file: an atomic
  * lets writers pass without it as long as nothing was given up.
  */
-#include "storage/reserve.h"
+#include "storage/jobs/reserve.h"
 
 #include "storage/core.h"
 

@@ -13,7 +13,7 @@
 #ifndef DRYDOCK_STORAGE_FLUSHER_H
 #define DRYDOCK_STORAGE_FLUSHER_H
 
-#include "storage/job_list.h"
+#include "storage/jobs/job_list.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -3,8 +3,8 @@
 #include "protocol/authorize.h"
 #include "server/policy_cache.h"
 #include "server/policy_keys.h"
-#include "storage/document.h"
-#include "storage/settings.h"
+#include "storage/repositories/document.h"
+#include "storage/repositories/settings.h"
 
 /* ---- policies ---- */
 

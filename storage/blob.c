@@ -8,7 +8,7 @@
  */
 #include "storage/blob.h"
 
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 #include "storage/stray.h"
 
 #include <errno.h>

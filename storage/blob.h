@@ -8,7 +8,7 @@
 #define DRYDOCK_STORAGE_BLOB_H
 
 #include "protocol/digest.h"
-#include "storage/repository.h"
+#include "storage/repositories/repository.h"
 
 enum {
 	/*

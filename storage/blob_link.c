@@ -7,8 +7,8 @@
  */
 #include "storage/blob_link.h"
 
-#include "storage/document.h"
-#include "storage/rows.h"
+#include "storage/repositories/document.h"
+#include "storage/repositories/rows.h"
 #include "storage/stray.h"
 
 bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key)

@@ -1,7 +1,7 @@
 /* Each image against its manifest, its tags and what it refers to. */
 #include "storage/check_internal.h"
 #include "storage/image_rows.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 #include "storage/stray.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "storage/image.h"
 
 #include "storage/image_rows.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 #include <stdlib.h>
 

@@ -10,7 +10,7 @@
 #include "protocol/json.h"
 #include "protocol/wildcard.h"
 #include "storage/push_effects.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 #include "storage/stray.h"
 
 enum {

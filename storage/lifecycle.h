@@ -6,7 +6,7 @@
 #define DRYDOCK_STORAGE_LIFECYCLE_H
 
 #include "protocol/lifecycle.h"
-#include "storage/repository.h"
+#include "storage/repositories/repository.h"
 
 /* What is shown is borrowed during the call only. Neither function may use the reader. */
 struct lifecycle_visit {

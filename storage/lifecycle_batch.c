@@ -11,9 +11,9 @@
 #include "storage/jobs/await.h"
 
 #include "storage/archive_due.h"
-#include "storage/document_rows.h"
+#include "storage/repositories/document_rows.h"
 #include "storage/orphan.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 /* FNV-1a: nobody gains by two states of an image of their own that look the same. */
 static uint64_t mix(uint64_t hash, const void *bytes, size_t len)

@@ -13,7 +13,7 @@
 #define DRYDOCK_STORAGE_LIFECYCLE_RUN_H
 
 #include "protocol/lifecycle.h"
-#include "storage/repository.h"
+#include "storage/repositories/repository.h"
 
 /* Why an image is to go. */
 enum lifecycle_cause {

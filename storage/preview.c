@@ -10,7 +10,7 @@
 #include "storage/archive_due.h"
 #include "storage/image_rows.h"
 #include "storage/preview_due.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 #include "storage/purge.h"
 
 #include "storage/image_rows.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 #include <stdlib.h>
 

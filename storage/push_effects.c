@@ -8,9 +8,9 @@
 #include "storage/push_effects.h"
 
 #include "protocol/scan_filter.h"
-#include "storage/document_rows.h"
+#include "storage/repositories/document_rows.h"
 #include "storage/replication.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 bool scan_possible(const struct image_row *row)
 {

@@ -5,7 +5,7 @@
  */
 #include "storage/referrer.h"
 
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 #include <stdlib.h>
 

@@ -9,10 +9,10 @@
 #include "storage/replication.h"
 
 #include "storage/replication_access.h"
-#include "storage/rows.h"
-#include "storage/settings.h"
+#include "storage/repositories/rows.h"
+#include "storage/repositories/settings.h"
 #include "storage/stray.h"
-#include "storage/template.h"
+#include "storage/repositories/template.h"
 
 #include <assert.h>
 

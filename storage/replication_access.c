@@ -9,7 +9,7 @@
 #include "protocol/authorize.h"
 #include "protocol/names.h"
 #include "protocol/timestamp.h"
-#include "storage/document_rows.h"
+#include "storage/repositories/document_rows.h"
 
 #include <inttypes.h>
 

@@ -7,7 +7,7 @@
 #define DRYDOCK_STORAGE_REPLICATION_ACCESS_H
 
 #include "storage/core.h"
-#include "storage/repository.h"
+#include "storage/repositories/repository.h"
 
 struct replication_access {
 	struct slice source_account;

@@ -2,11 +2,11 @@
  * Deleting a repository (repository.h: struct repository_delete). It stands above all that a repository has: its
  * documents, preview, images and uploads go with it.
  */
-#include "storage/document_rows.h"
+#include "storage/repositories/document_rows.h"
 #include "storage/preview_due.h"
 #include "storage/purge.h"
-#include "storage/repository_rows.h"
-#include "storage/rows.h"
+#include "storage/repositories/repository_rows.h"
+#include "storage/repositories/rows.h"
 
 /*
  * A deleted repository is only moved aside here, which costs the same however much is in it; the purge

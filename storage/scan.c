@@ -7,7 +7,7 @@
 #include "storage/scan.h"
 
 #include "storage/push_effects.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 #define SCAN_AGAIN_MS (24 * 3600 * 1000LL)
 

@@ -3,7 +3,7 @@
  * thread. How one becomes a blob is upload_finish.c.
  */
 #include "storage/db/disk.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 #include <errno.h>
 #include <fcntl.h>

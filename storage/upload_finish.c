@@ -4,7 +4,7 @@
  * should the process die in between, the session is still there under its own name.
  */
 #include "storage/blob_flush.h"
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 #include "storage/stray.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /*
- * What the operations on policies, templates, rules and settings share: documents (storage/document.h) in and out, values
+ * What the operations on policies, templates, rules and settings share: documents (storage/repositories/document.h) in and out, values
  * as the model knows them, and the checks of what a template may hold as well.
  */
 #ifndef DRYDOCK_SERVER_ECR_DOCUMENTS_H
@@ -8,10 +8,10 @@
 #include "protocol/json.h"
 #include "protocol/model.h"
 #include "server/call.h"
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 
 /*
- * document.c: documents (storage/document.h) of the call's registry. The put and delete functions answer
+ * document.c: documents (storage/repositories/document.h) of the call's registry. The put and delete functions answer
  * what a handler returns; next then finds the job in c->job_data, and c->error.
  */
 /* Of one text: more than any that the model lets through. */

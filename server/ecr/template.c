@@ -1,6 +1,6 @@
 /*
  * Repository creation templates (ecr-behaviour 2.10, 8.3): kept as an object of the members of
- * RepositoryCreationTemplate but the times. What one means for a repository is storage/template.h.
+ * RepositoryCreationTemplate but the times. What one means for a repository is storage/repositories/template.h.
  */
 #include "server/ecr/ecr_call.h"
 #include "server/ecr/ecr_documents.h"

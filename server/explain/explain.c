@@ -6,7 +6,7 @@
 #include "protocol/timestamp.h"
 #include "server/config.h"
 #include "server/verbs.h"
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 #include "storage/lifecycle.h"
 #include "storage/peek.h"
 

@@ -3,7 +3,7 @@
 #include "protocol/names.h"
 #include "protocol/timestamp.h"
 #include "server/policy/explain.h"
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 #include "storage/peek.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #include "server/registry/registry_internal.h"
 
 #include "server/access.h"
-#include "storage/template.h"
+#include "storage/repositories/template.h"
 
 /* The settings a template has for this repository; NULL without one. */
 static struct repository *template_settings(struct call *c)

@@ -4,7 +4,7 @@
 
 #include "scenario.h"
 
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 #include "storage/image.h"
 #include "storage/upload.h"
 

@@ -5,7 +5,7 @@
 #ifndef DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
 #define DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
 
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 #include "storage/image.h"
 #include "storage/store.h"
 #include "storage/upload.h"

@@ -1,7 +1,7 @@
 #include "support.h"
 
-#include "storage/settings.h"
-#include "storage/template.h"
+#include "storage/repositories/settings.h"
+#include "storage/repositories/template.h"
 
 static struct document_key key_in(struct fixture *f, enum document_kind kind, const char *name)
 {

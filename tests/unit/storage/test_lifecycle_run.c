@@ -4,7 +4,7 @@
 #include "storage/archive.h"
 #include "storage/jobs/await.h"
 #include "storage/core.h"
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 #include "storage/lifecycle.h"
 #include "storage/lifecycle_batch.h"
 #include "storage/orphan.h"

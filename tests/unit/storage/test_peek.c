@@ -1,7 +1,7 @@
 /* Looking into a data folder: what is there is seen, and nothing is changed. */
 #include "support.h"
 
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 #include "storage/lifecycle.h"
 #include "storage/peek.h"
 

@@ -6,7 +6,7 @@
 #define DRYDOCK_STORAGE_TEMPLATE_H
 
 #include "protocol/creation_template.h"
-#include "storage/repository.h"
+#include "storage/repositories/repository.h"
 
 /*
  * The template with the longest prefix of the name that is applied for the scenario, else ROOT's;

@@ -1,5 +1,5 @@
 /* What nearly every job begins with: the repository's id by its key, and what to answer when it is not there. */
-#include "storage/rows.h"
+#include "storage/repositories/rows.h"
 
 void bind_key(sqlite3_stmt *q, const struct repository_key *key)
 {

@@ -5,10 +5,10 @@
  * whether one more is allowed, is decided on what is true then. A replaced text keeps the time when it was first
  * put.
  */
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 
-#include "storage/document_rows.h"
-#include "storage/rows.h"
+#include "storage/repositories/document_rows.h"
+#include "storage/repositories/rows.h"
 
 #define NO_QUOTA QUOTA_COUNT
 

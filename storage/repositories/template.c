@@ -5,10 +5,10 @@
  * A template that ECR could not carry out (resource tags or a KMS key, and no role) makes none. The same code runs
  * on a reader and in the writer's transaction.
  */
-#include "storage/template.h"
+#include "storage/repositories/template.h"
 
 #include "protocol/names.h"
-#include "storage/document_rows.h"
+#include "storage/repositories/document_rows.h"
 
 static enum error_code look_up(struct db *db, const struct repository_key *key, struct slice prefix,
     enum template_scenario scenario, struct arena *a, struct creation_template *out)

@@ -5,7 +5,7 @@
 #define DRYDOCK_STORAGE_REPOSITORY_ROWS_H
 
 #include "storage/core.h"
-#include "storage/repository.h"
+#include "storage/repositories/repository.h"
 
 /* The columns of SQL_OF_REPOSITORY; slices are in the arena. */
 void repository_row_read(sqlite3_stmt *q, struct arena *a, struct repository *out);

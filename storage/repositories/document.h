@@ -9,7 +9,7 @@
 #ifndef DRYDOCK_STORAGE_DOCUMENT_H
 #define DRYDOCK_STORAGE_DOCUMENT_H
 
-#include "storage/repository.h"
+#include "storage/repositories/repository.h"
 
 /* Written to disk: a number is never given a new meaning. */
 enum document_kind {

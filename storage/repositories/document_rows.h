@@ -5,7 +5,7 @@
 #define DRYDOCK_STORAGE_DOCUMENT_ROWS_H
 
 #include "storage/core.h"
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 
 /* ERR_NONE, ERR_SETTING_NOT_FOUND when there is no row of whatever kind, or a failure. */
 enum error_code document_row_find(

@@ -5,11 +5,11 @@
  * counting. A deletion drops what is small and marks the rest for purge.c, so that it takes as long for a hundred
  * thousand images as for none.
  */
-#include "storage/repository.h"
+#include "storage/repositories/repository.h"
 
-#include "storage/document_rows.h"
-#include "storage/repository_rows.h"
-#include "storage/rows.h"
+#include "storage/repositories/document_rows.h"
+#include "storage/repositories/repository_rows.h"
+#include "storage/repositories/rows.h"
 
 void repository_row_read(sqlite3_stmt *q, struct arena *a, struct repository *out)
 {

@@ -6,7 +6,7 @@
 #define DRYDOCK_STORAGE_SETTINGS_H
 
 #include "protocol/replication.h"
-#include "storage/document.h"
+#include "storage/repositories/document.h"
 
 /* The rules of PutReplicationConfiguration; none when there are none. */
 enum error_code replication_rules(struct store_reader *reader, struct slice account,

@@ -2,9 +2,9 @@
  * Settings, read from the documents that hold them each time they are needed: that is one look-up by key, where a
  * copy on each thread would have to be told of every change.
  */
-#include "storage/settings.h"
+#include "storage/repositories/settings.h"
 
-#include "storage/document_rows.h"
+#include "storage/repositories/document_rows.h"
 
 static enum error_code read_rules(
     enum error_code code, struct slice text, struct arena *a, struct replication_rules *out)

@@ -5,7 +5,7 @@
 #define DRYDOCK_SERVER_GC_REPORT_H
 
 #include "protocol/json.h"
-#include "storage/gc.h"
+#include "storage/blobs/gc.h"
 
 /* The members of an object that was begun. */
 void gc_report_write(struct json_writer *w, const struct gc_result *result);

@@ -1,5 +1,5 @@
 /* Blobs against their bytes, and files against blobs. */
-#include "storage/blob_flush.h"
+#include "storage/blobs/blob_flush.h"
 #include "storage/check_internal.h"
 
 #include <dirent.h>

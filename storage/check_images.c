@@ -2,7 +2,7 @@
 #include "storage/check_internal.h"
 #include "storage/image_rows.h"
 #include "storage/repositories/rows.h"
-#include "storage/stray.h"
+#include "storage/blobs/stray.h"
 
 #include <stdlib.h>
 

@@ -10,10 +10,10 @@
 
 #include "storage/db/files.h"
 #include "storage/jobs/flusher.h"
-#include "storage/removal.h"
+#include "storage/blobs/removal.h"
 #include "storage/jobs/reserve.h"
 #include "storage/store.h"
-#include "storage/upload_table.h"
+#include "storage/blobs/upload_table.h"
 #include "storage/jobs/worker.h"
 #include "storage/jobs/writer.h"
 

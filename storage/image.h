@@ -8,7 +8,7 @@
 #define DRYDOCK_STORAGE_IMAGE_H
 
 #include "protocol/manifest.h"
-#include "storage/blob.h"
+#include "storage/blobs/blob.h"
 
 /* Written to disk: a number is never given a new meaning. */
 enum image_status {

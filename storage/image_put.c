@@ -11,7 +11,7 @@
 #include "protocol/wildcard.h"
 #include "storage/push_effects.h"
 #include "storage/repositories/rows.h"
-#include "storage/stray.h"
+#include "storage/blobs/stray.h"
 
 enum {
 	MISSING_NAMED_BYTES =

@@ -10,7 +10,7 @@
 
 #include "protocol/buf.h"
 #include "storage/orphan.h"
-#include "storage/stray.h"
+#include "storage/blobs/stray.h"
 
 bool tags_next(struct slice *tags, struct slice *name)
 {

@@ -8,7 +8,7 @@
  */
 #include "storage/recovery.h"
 
-#include "storage/blob_flush.h"
+#include "storage/blobs/blob_flush.h"
 #include "storage/core.h"
 #include "storage/db/disk.h"
 #include "storage/db/meta.h"

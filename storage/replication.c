@@ -11,7 +11,7 @@
 #include "storage/replication_access.h"
 #include "storage/repositories/rows.h"
 #include "storage/repositories/settings.h"
-#include "storage/stray.h"
+#include "storage/blobs/stray.h"
 #include "storage/repositories/template.h"
 
 #include <assert.h>

@@ -8,7 +8,7 @@
 
 #include "storage/archive_due.h"
 #include "storage/core.h"
-#include "storage/gc_internal.h"
+#include "storage/blobs/gc_internal.h"
 #include "storage/lifecycle_due.h"
 #include "storage/preview_due.h"
 

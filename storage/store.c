@@ -1,7 +1,7 @@
 /* Opening and closing a store; jobs in and out; its readers. */
 #include "storage/store.h"
 
-#include "storage/blob_flush.h"
+#include "storage/blobs/blob_flush.h"
 #include "storage/core.h"
 #include "storage/lifecycle_due.h"
 #include "storage/db/meta.h"

@@ -8,8 +8,8 @@
 #include "server/ecr/ecr_members.h"
 #include "server/ecr/operations.h"
 
-#include "storage/layer.h"
-#include "storage/upload_part.h"
+#include "storage/blobs/layer.h"
+#include "storage/blobs/upload_part.h"
 
 enum { PART_BYTES_MAX = 20 * 1024 * 1024 };
 

@@ -10,7 +10,7 @@
 
 #include "protocol/http_fields.h"
 #include "protocol/page_token.h"
-#include "storage/layer.h"
+#include "storage/blobs/layer.h"
 
 #include <unistd.h>
 

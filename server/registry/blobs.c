@@ -2,7 +2,7 @@
 #include "server/registry/registry_internal.h"
 
 #include "protocol/http_fields.h"
-#include "storage/blob_link.h"
+#include "storage/blobs/blob_link.h"
 
 #include <unistd.h>
 

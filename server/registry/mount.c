@@ -6,7 +6,7 @@
 
 #include "protocol/names.h"
 #include "server/access.h"
-#include "storage/blob_link.h"
+#include "storage/blobs/blob_link.h"
 
 struct mount {
 	struct blob_mount job;

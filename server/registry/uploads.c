@@ -10,7 +10,7 @@
 
 #include "protocol/http_fields.h"
 #include "protocol/names.h"
-#include "storage/upload.h"
+#include "storage/blobs/upload.h"
 
 /* The largest layer ECR takes: 52,000 MiB (ecr-behaviour 9). */
 #define LAYER_BYTES_MAX (52000ull * 1024 * 1024)

@@ -7,10 +7,10 @@
  * client pushes small images, one after another, with nothing beside it, with a collection that finds
  * all of them within their grace time, and with one that frees them all; each push is timed.
  */
-#include "storage/gc.h"
+#include "storage/blobs/gc.h"
 #include "storage/image.h"
 #include "storage/store.h"
-#include "storage/upload.h"
+#include "storage/blobs/upload.h"
 
 #include <getopt.h>
 #include <pthread.h>

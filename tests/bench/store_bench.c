@@ -11,7 +11,7 @@
  */
 #include "storage/image.h"
 #include "storage/store.h"
-#include "storage/upload.h"
+#include "storage/blobs/upload.h"
 
 #include <getopt.h>
 #include <pthread.h>

@@ -6,7 +6,7 @@
 
 #include "storage/repositories/document.h"
 #include "storage/image.h"
-#include "storage/upload.h"
+#include "storage/blobs/upload.h"
 
 struct actor {
 	struct world *world;

@@ -6,8 +6,8 @@
 #include "recorder.h"
 
 #include "storage/archive.h"
-#include "storage/blob_link.h"
-#include "storage/gc.h"
+#include "storage/blobs/blob_link.h"
+#include "storage/blobs/gc.h"
 #include "storage/lifecycle_run.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
  */
 #include "fuzz.h"
 
-#include "storage/spool.h"
+#include "storage/blobs/spool.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

@@ -8,7 +8,7 @@
 #include "storage/repositories/document.h"
 #include "storage/image.h"
 #include "storage/store.h"
-#include "storage/upload.h"
+#include "storage/blobs/upload.h"
 
 #include <semaphore.h>
 #include <setjmp.h>

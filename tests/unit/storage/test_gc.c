@@ -1,9 +1,9 @@
 /* What is collected, when, and what never is. */
 #include "support.h"
 
-#include "storage/blob_link.h"
+#include "storage/blobs/blob_link.h"
 #include "storage/core.h"
-#include "storage/gc.h"
+#include "storage/blobs/gc.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -8,9 +8,9 @@
  */
 #include "support.h"
 
-#include "storage/blob_flush.h"
+#include "storage/blobs/blob_flush.h"
 #include "storage/core.h"
-#include "storage/gc.h"
+#include "storage/blobs/gc.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "support.h"
 
-#include "storage/blob_link.h"
+#include "storage/blobs/blob_link.h"
 #include "storage/core.h"
 
 #include <stdio.h>

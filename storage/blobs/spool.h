@@ -15,7 +15,7 @@
 #ifndef DRYDOCK_STORAGE_SPOOL_H
 #define DRYDOCK_STORAGE_SPOOL_H
 
-#include "storage/upload.h"
+#include "storage/blobs/upload.h"
 
 enum { SPOOL_SLOTS_MAX = 16384 };
 

@@ -6,10 +6,10 @@
  * Nothing holds a file in place between the two steps, and no lock is taken: when it is gone the row is read
  * again, as the blob may have been collected and pushed anew.
  */
-#include "storage/blob.h"
+#include "storage/blobs/blob.h"
 
 #include "storage/repositories/rows.h"
-#include "storage/stray.h"
+#include "storage/blobs/stray.h"
 
 #include <errno.h>
 #include <sys/stat.h>

@@ -11,8 +11,8 @@
 #ifndef DRYDOCK_STORAGE_UPLOAD_TABLE_H
 #define DRYDOCK_STORAGE_UPLOAD_TABLE_H
 
-#include "storage/spool.h"
-#include "storage/upload_holder.h"
+#include "storage/blobs/spool.h"
+#include "storage/blobs/upload_holder.h"
 
 #include <pthread.h>
 

@@ -4,7 +4,7 @@
  * It is decoded in pieces into the same scratch memory, so that a part of 20 MiB costs one piece of memory beside
  * the request's body, and its event loop nothing.
  */
-#include "storage/upload_part.h"
+#include "storage/blobs/upload_part.h"
 
 #include "protocol/base64.h"
 

@@ -1,5 +1,5 @@
 /* Files that a crash left without a row, or that could not be taken away in time. */
-#include "storage/gc_internal.h"
+#include "storage/blobs/gc_internal.h"
 #include "storage/db/meta.h"
 
 #include <stdlib.h>

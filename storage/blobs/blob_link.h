@@ -4,7 +4,7 @@
 #ifndef DRYDOCK_STORAGE_BLOB_LINK_H
 #define DRYDOCK_STORAGE_BLOB_LINK_H
 
-#include "storage/blob.h"
+#include "storage/blobs/blob.h"
 
 /*
  * Lets a repository see a blob that another one of the same registry has (OCI distribution-spec "Mounting a

@@ -7,7 +7,7 @@
 #ifndef DRYDOCK_STORAGE_UPLOAD_PART_H
 #define DRYDOCK_STORAGE_UPLOAD_PART_H
 
-#include "storage/upload.h"
+#include "storage/blobs/upload.h"
 
 /*
  * Appends what base64 stands for, and keeps it as one part. upload is the caller's from upload_acquire, and

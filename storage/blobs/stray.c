@@ -4,7 +4,7 @@
  * The collector goes by that time alone. It is renewed at most eight times in a grace time, so that clients that
  * ask for the same layer all the time do not cost a write each time.
  */
-#include "storage/stray.h"
+#include "storage/blobs/stray.h"
 
 /* A stray is renewed at most so often within the grace time, however often clients ask for it. */
 enum { RENEWALS = 8 };

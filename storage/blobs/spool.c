@@ -5,7 +5,7 @@
  * free slot. Freeing a slot overwrites the head's first four bytes. What is read is taken for anybody's: lengths,
  * sizes and kinds that cannot be make a slot free, too.
  */
-#include "storage/spool.h"
+#include "storage/blobs/spool.h"
 
 #include "storage/db/disk.h"
 

@@ -5,11 +5,11 @@
  * It looks at the file, too, as a client does not upload what it was told is mounted. A deletion takes only the
  * repository's row: content is the collector's (gc.c).
  */
-#include "storage/blob_link.h"
+#include "storage/blobs/blob_link.h"
 
 #include "storage/repositories/document.h"
 #include "storage/repositories/rows.h"
-#include "storage/stray.h"
+#include "storage/blobs/stray.h"
 
 bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key)
 {

@@ -19,7 +19,7 @@
 #ifndef DRYDOCK_STORAGE_UPLOAD_H
 #define DRYDOCK_STORAGE_UPLOAD_H
 
-#include "storage/blob.h"
+#include "storage/blobs/blob.h"
 
 struct upload; /* a session held by one request */
 

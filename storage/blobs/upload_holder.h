@@ -10,7 +10,7 @@
 #ifndef DRYDOCK_STORAGE_UPLOAD_HOLDER_H
 #define DRYDOCK_STORAGE_UPLOAD_HOLDER_H
 
-#include "storage/upload.h"
+#include "storage/blobs/upload.h"
 
 struct upload_account;
 

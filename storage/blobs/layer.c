@@ -2,7 +2,7 @@
  * Whether images use a layer: one statement over the images of the repository that hold it, which stops at the
  * first that is not archived.
  */
-#include "storage/layer.h"
+#include "storage/blobs/layer.h"
 
 #include "storage/core.h"
 

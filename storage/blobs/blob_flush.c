@@ -7,7 +7,7 @@
  * was pushed after it. When the disk refuses, the rows go and then the file, and images that wait for it fail:
  * what was never on disk is never acknowledged.
  */
-#include "storage/blob_flush.h"
+#include "storage/blobs/blob_flush.h"
 
 #include "storage/core.h"
 

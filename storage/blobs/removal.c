@@ -6,7 +6,7 @@
  * of its transaction, renames these files out of blobs/; workers unlink them there. Between its settling and the
  * next transaction no job can have made a row that counts on one of them.
  */
-#include "storage/removal.h"
+#include "storage/blobs/removal.h"
 
 #include "storage/core.h"
 

@@ -4,7 +4,7 @@
 #ifndef DRYDOCK_STORAGE_LAYER_H
 #define DRYDOCK_STORAGE_LAYER_H
 
-#include "storage/blob.h"
+#include "storage/blobs/blob.h"
 
 enum layer_use {
 	LAYER_UNUSED,   /* no image of the repository holds it */

@@ -5,7 +5,7 @@
 #define DRYDOCK_STORAGE_GC_INTERNAL_H
 
 #include "storage/core.h"
-#include "storage/gc.h"
+#include "storage/blobs/gc.h"
 
 /* On the writer thread: submits a collection when one is due. */
 void gc_tend(struct store *store);

@@ -2,13 +2,13 @@
  * Strays that are due, in steps: each is one job, whose settling submits the next. A thread of the collector's own
  * looks for them through a connection of its own; the writer only looks again at what is due, and drops it.
  */
-#include "storage/gc.h"
+#include "storage/blobs/gc.h"
 
-#include "storage/blob_flush.h"
-#include "storage/gc_internal.h"
+#include "storage/blobs/blob_flush.h"
+#include "storage/blobs/gc_internal.h"
 #include "storage/db/meta.h"
-#include "storage/removal.h"
-#include "storage/stray.h"
+#include "storage/blobs/removal.h"
+#include "storage/blobs/stray.h"
 
 #include <stdlib.h>
 #include <time.h>

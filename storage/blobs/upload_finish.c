@@ -3,9 +3,9 @@
  * blob and the repository's link to it. A large one's file gets the blob's name before that commit;
  * should the process die in between, the session is still there under its own name.
  */
-#include "storage/blob_flush.h"
+#include "storage/blobs/blob_flush.h"
 #include "storage/repositories/rows.h"
-#include "storage/stray.h"
+#include "storage/blobs/stray.h"
 
 #include <errno.h>
 #include <unistd.h>

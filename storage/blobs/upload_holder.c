@@ -2,7 +2,7 @@
  * Two heaps deep: accounts by their idle sessions, and in each its repositories. Accounts and repositories are found
  * in balanced trees (tsearch), as clients choose the names. See upload_holder.h.
  */
-#include "storage/upload_table.h"
+#include "storage/blobs/upload_table.h"
 
 #include <assert.h>
 #include <search.h>

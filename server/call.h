@@ -24,7 +24,7 @@
 #include "protocol/errors.h"
 #include "protocol/names.h"
 #include "server/app.h"
-#include "storage/image.h"
+#include "storage/images/image.h"
 
 struct call;
 struct principal; /* protocol/authorize.h */

@@ -4,7 +4,7 @@
 #ifndef DRYDOCK_STORAGE_LIFECYCLE_BATCH_H
 #define DRYDOCK_STORAGE_LIFECYCLE_BATCH_H
 
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 #include "storage/lifecycle_run.h"
 
 /* As many as a push would like to wait for. */

@@ -7,8 +7,8 @@
  */
 #include "storage/preview.h"
 
-#include "storage/archive_due.h"
-#include "storage/image_rows.h"
+#include "storage/images/archive_due.h"
+#include "storage/images/image_rows.h"
 #include "storage/preview_due.h"
 #include "storage/repositories/rows.h"
 

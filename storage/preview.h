@@ -9,7 +9,7 @@
 #define DRYDOCK_STORAGE_PREVIEW_H
 
 #include "protocol/lifecycle_policy.h"
-#include "storage/image.h"
+#include "storage/images/image.h"
 
 /* How long results are to be had; ECR's own time is not documented. */
 #define PREVIEW_LIFETIME_MS (24 * 3600 * 1000LL)

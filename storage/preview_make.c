@@ -6,7 +6,7 @@
 #include "storage/preview_due.h"
 
 #include "storage/jobs/await.h"
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 #include "storage/lifecycle_batch.h"
 #include "storage/lifecycle_eval.h"
 

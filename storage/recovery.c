@@ -13,7 +13,7 @@
 #include "storage/db/disk.h"
 #include "storage/db/meta.h"
 #include "storage/preview_due.h"
-#include "storage/purge.h"
+#include "storage/images/purge.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  */
 #include "storage/repositories/document_rows.h"
 #include "storage/preview_due.h"
-#include "storage/purge.h"
+#include "storage/images/purge.h"
 #include "storage/repositories/repository_rows.h"
 #include "storage/repositories/rows.h"
 

@@ -1,5 +1,5 @@
 /* The jobs that are about the whole store: emptying it, and moving its clock. */
-#include "storage/archive_due.h"
+#include "storage/images/archive_due.h"
 #include "storage/core.h"
 #include "storage/lifecycle_due.h"
 #include "storage/db/meta.h"

@@ -6,7 +6,7 @@
  */
 #include "storage/schedule.h"
 
-#include "storage/archive_due.h"
+#include "storage/images/archive_due.h"
 #include "storage/core.h"
 #include "storage/blobs/gc_internal.h"
 #include "storage/lifecycle_due.h"

@@ -3,7 +3,7 @@
 #include "server/ecr/ecr_members.h"
 #include "server/ecr/operations.h"
 
-#include "storage/referrer.h"
+#include "storage/images/referrer.h"
 
 enum { REFERRERS_DEFAULT = 20 };
 

@@ -3,7 +3,7 @@
 #include "server/ecr/ecr_members.h"
 #include "server/ecr/operations.h"
 
-#include "storage/replication.h"
+#include "storage/images/replication.h"
 
 static void write_replica(struct json_writer *w, const struct replica *replica)
 {

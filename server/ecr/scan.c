@@ -7,7 +7,7 @@
 #include "server/ecr/ecr_members.h"
 #include "server/ecr/operations.h"
 
-#include "storage/scan.h"
+#include "storage/images/scan.h"
 
 void ecr_write_scan_status(struct json_writer *w)
 {

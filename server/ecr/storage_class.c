@@ -3,7 +3,7 @@
 #include "server/ecr/ecr_members.h"
 #include "server/ecr/operations.h"
 
-#include "storage/archive.h"
+#include "storage/images/archive.h"
 
 static enum http_step updated(struct call *c)
 {

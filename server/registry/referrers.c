@@ -5,7 +5,7 @@
 #include "server/registry/registry_internal.h"
 
 #include "protocol/json.h"
-#include "storage/referrer.h"
+#include "storage/images/referrer.h"
 
 enum { REFERRERS_MAX = 50 }; /* a page: the most that ECR's own ListImageReferrers gives */
 

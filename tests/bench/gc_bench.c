@@ -8,7 +8,7 @@
  * all of them within their grace time, and with one that frees them all; each push is timed.
  */
 #include "storage/blobs/gc.h"
-#include "storage/image.h"
+#include "storage/images/image.h"
 #include "storage/store.h"
 #include "storage/blobs/upload.h"
 

@@ -9,7 +9,7 @@
  * HEAD, POST, PATCH, PUT, then HEAD and PUT of the manifest. Each thread drives its clients as a
  * server's loop would.
  */
-#include "storage/image.h"
+#include "storage/images/image.h"
 #include "storage/store.h"
 #include "storage/blobs/upload.h"
 

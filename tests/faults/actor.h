@@ -5,7 +5,7 @@
 #include "scenario.h"
 
 #include "storage/repositories/document.h"
-#include "storage/image.h"
+#include "storage/images/image.h"
 #include "storage/blobs/upload.h"
 
 struct actor {

@@ -5,7 +5,7 @@
 #include "actor.h"
 #include "recorder.h"
 
-#include "storage/archive.h"
+#include "storage/images/archive.h"
 #include "storage/blobs/blob_link.h"
 #include "storage/blobs/gc.h"
 #include "storage/lifecycle_run.h"

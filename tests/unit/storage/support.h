@@ -6,7 +6,7 @@
 #define DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
 
 #include "storage/repositories/document.h"
-#include "storage/image.h"
+#include "storage/images/image.h"
 #include "storage/store.h"
 #include "storage/blobs/upload.h"
 

@@ -1,7 +1,7 @@
 /* The archive (ecr-behaviour 8.8): what moves, what goes along, and when it is back. */
 #include "support.h"
 
-#include "storage/archive.h"
+#include "storage/images/archive.h"
 
 #include <unistd.h>
 

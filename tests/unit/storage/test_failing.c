@@ -4,7 +4,7 @@
  */
 #include "support.h"
 
-#include "storage/archive.h"
+#include "storage/images/archive.h"
 #include "storage/core.h"
 #include "storage/db/fault.h"
 

@@ -1,7 +1,7 @@
 /* A repository as the lifecycle engine is shown it. */
 #include "support.h"
 
-#include "storage/archive.h"
+#include "storage/images/archive.h"
 #include "storage/lifecycle.h"
 
 struct seen {

@@ -1,8 +1,8 @@
 /* What follows a push in its own transaction: a scan, and no scan of what cannot be scanned. */
 #include "support.h"
 
-#include "storage/archive.h"
-#include "storage/push_effects.h"
+#include "storage/images/archive.h"
+#include "storage/images/push_effects.h"
 
 static bool scanned(struct fixture *f, const struct digest *digest)
 {

@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "storage/core.h"
-#include "storage/referrer.h"
+#include "storage/images/referrer.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "storage/db/fault.h"
-#include "storage/replication.h"
+#include "storage/images/replication.h"
 
 #include <sys/resource.h>
 

@@ -14,7 +14,7 @@
 #define DRYDOCK_STORAGE_IMAGE_ROWS_H
 
 #include "storage/core.h"
-#include "storage/image.h"
+#include "storage/images/image.h"
 
 struct image_row {
 	int64_t repository_id, id;

@@ -5,11 +5,11 @@
  * Both happen in the push's own transaction: either all of it is there, or nothing. An image that comes back from
  * the archive counts as pushed. A copy is noted as scanned too, and is copied no further.
  */
-#include "storage/push_effects.h"
+#include "storage/images/push_effects.h"
 
 #include "protocol/scan_filter.h"
 #include "storage/repositories/document_rows.h"
-#include "storage/replication.h"
+#include "storage/images/replication.h"
 #include "storage/repositories/rows.h"
 
 bool scan_possible(const struct image_row *row)

@@ -4,9 +4,9 @@
  * One in 24 hours is allowed, by the store's clock. A time that lies ahead, because the clock was moved back,
  * refuses nothing.
  */
-#include "storage/scan.h"
+#include "storage/images/scan.h"
 
-#include "storage/push_effects.h"
+#include "storage/images/push_effects.h"
 #include "storage/repositories/rows.h"
 
 #define SCAN_AGAIN_MS (24 * 3600 * 1000LL)

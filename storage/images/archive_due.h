@@ -4,7 +4,7 @@
 #ifndef DRYDOCK_STORAGE_ARCHIVE_DUE_H
 #define DRYDOCK_STORAGE_ARCHIVE_DUE_H
 
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 
 /* In a run function: whether an index that is ACTIVE names the image, which then cannot be archived. */
 bool archive_held(struct store_tx *tx, struct store_job *job, const struct image_row *row);

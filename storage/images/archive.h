@@ -7,7 +7,7 @@
 #ifndef DRYDOCK_STORAGE_ARCHIVE_H
 #define DRYDOCK_STORAGE_ARCHIVE_H
 
-#include "storage/image.h"
+#include "storage/images/image.h"
 
 /* How long an activation takes; with real ECR, up to 20 minutes. */
 #define ARCHIVE_ACTIVATION_MS (60 * 1000LL)

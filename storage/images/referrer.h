@@ -7,7 +7,7 @@
 #ifndef DRYDOCK_STORAGE_REFERRER_H
 #define DRYDOCK_STORAGE_REFERRER_H
 
-#include "storage/image.h"
+#include "storage/images/image.h"
 
 enum { REFERRER_TYPES_MAX = 5 };
 

@@ -1,7 +1,7 @@
 /* Reading images, manifests and tags. */
-#include "storage/image.h"
+#include "storage/images/image.h"
 
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 #include "storage/repositories/rows.h"
 
 #include <stdlib.h>

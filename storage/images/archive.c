@@ -6,10 +6,10 @@
  * is a time in the table `archive`, and what is over is ended by the schedule, and by each job that must see
  * statuses as they are by now (archive_end_due).
  */
-#include "storage/archive.h"
+#include "storage/images/archive.h"
 
-#include "storage/archive_due.h"
-#include "storage/push_effects.h"
+#include "storage/images/archive_due.h"
+#include "storage/images/push_effects.h"
 #include "storage/repositories/rows.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * image_artifact: what may be on the page is gathered from these, put in order, and read. Either way a page costs
  * what is on it, however many referrers a subject has.
  */
-#include "storage/referrer.h"
+#include "storage/images/referrer.h"
 
 #include "storage/repositories/rows.h"
 

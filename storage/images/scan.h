@@ -5,7 +5,7 @@
 #ifndef DRYDOCK_STORAGE_SCAN_H
 #define DRYDOCK_STORAGE_SCAN_H
 
-#include "storage/image.h"
+#include "storage/images/image.h"
 
 /* What a scan ends with. */
 #define SCAN_FAILURE                                                                               \

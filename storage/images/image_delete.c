@@ -1,7 +1,7 @@
 /* Deleting images and tags (ecr-behaviour 2.3 BatchDeleteImage). */
-#include "storage/image.h"
+#include "storage/images/image.h"
 
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 #include "storage/repositories/rows.h"
 
 struct delete_state {

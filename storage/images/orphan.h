@@ -6,7 +6,7 @@
 #ifndef DRYDOCK_STORAGE_ORPHAN_H
 #define DRYDOCK_STORAGE_ORPHAN_H
 
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 
 /* In a run function, when an image goes: what refers to it is an orphan now. False: the job has failed. */
 bool orphans_note(struct store_tx *tx, struct store_job *job, const struct image_row *subject);

@@ -4,7 +4,7 @@
  * The evaluation is authorize's, as for any caller. What a condition may ask of a copy is what can be said of it:
  * there is no client with an address. The destination repository's tags are among it, so that a Deny on a tag holds.
  */
-#include "storage/replication_access.h"
+#include "storage/images/replication_access.h"
 
 #include "protocol/authorize.h"
 #include "protocol/names.h"

@@ -4,12 +4,12 @@
  * Each step below looks at one rule and answers whether to go on; the order of the steps is the order in
  * which ECR's refusals win. Nothing is written before the last refusal.
  */
-#include "storage/image.h"
+#include "storage/images/image.h"
 
 #include "protocol/buf.h"
 #include "protocol/json.h"
 #include "protocol/wildcard.h"
-#include "storage/push_effects.h"
+#include "storage/images/push_effects.h"
 #include "storage/repositories/rows.h"
 #include "storage/blobs/stray.h"
 

@@ -5,7 +5,7 @@
 #ifndef DRYDOCK_STORAGE_PUSH_EFFECTS_H
 #define DRYDOCK_STORAGE_PUSH_EFFECTS_H
 
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 
 struct push {
 	const struct repository_key *key;

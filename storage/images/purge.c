@@ -5,9 +5,9 @@
  * images, or tags when no image is left, and submits the next one, so that a push beside it waits for one page at
  * most. A purge that was cut off goes on at the next start (recovery.c) or with the next deletion.
  */
-#include "storage/purge.h"
+#include "storage/images/purge.h"
 
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 #include "storage/repositories/rows.h"
 
 #include <stdlib.h>

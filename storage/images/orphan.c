@@ -5,7 +5,7 @@
  * A row may be out of date, when its image went or its subject came back. So the run looks again before it acts on
  * one, and forgets what is none any more (lifecycle_batch.c).
  */
-#include "storage/orphan.h"
+#include "storage/images/orphan.h"
 
 static sqlite3_stmt *query_of(
     struct db *db, enum db_query query, int64_t repository_id, const struct digest *digest)

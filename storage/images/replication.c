@@ -6,9 +6,9 @@
  * after its children. What fails goes back to the savepoint, so that a copy is whole or nothing, and counts of
  * what is not there do not stay behind; the outcome is noted beside the image that was pushed.
  */
-#include "storage/replication.h"
+#include "storage/images/replication.h"
 
-#include "storage/replication_access.h"
+#include "storage/images/replication_access.h"
 #include "storage/repositories/rows.h"
 #include "storage/repositories/settings.h"
 #include "storage/blobs/stray.h"

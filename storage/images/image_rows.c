@@ -6,10 +6,10 @@
  * key: a change of either moves the row within its tree. Nothing else writes these tables, so they cannot
  * disagree.
  */
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 
 #include "protocol/buf.h"
-#include "storage/orphan.h"
+#include "storage/images/orphan.h"
 #include "storage/blobs/stray.h"
 
 bool tags_next(struct slice *tags, struct slice *name)

@@ -8,7 +8,7 @@
 #ifndef DRYDOCK_STORAGE_REPLICATION_H
 #define DRYDOCK_STORAGE_REPLICATION_H
 
-#include "storage/image_rows.h"
+#include "storage/images/image_rows.h"
 
 /* In a run function whose job has an arena: copies an image, with these of its tags. False: it has failed. */
 bool replicate(struct store_tx *tx, struct store_job *job, const struct repository_key *source,

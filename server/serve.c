@@ -5,7 +5,7 @@
 #include "server/log_out.h"
 #include "server/memory_limit.h"
 #include "server/verbs.h"
-#include "storage/lifecycle_run.h"
+#include "storage/lifecycle/lifecycle_run.h"
 
 #include <malloc.h>
 #include <pthread.h>

@@ -12,7 +12,7 @@
 #include "storage/core.h"
 #include "storage/db/disk.h"
 #include "storage/db/meta.h"
-#include "storage/preview_due.h"
+#include "storage/lifecycle/preview_due.h"
 #include "storage/images/purge.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * documents, preview, images and uploads go with it.
  */
 #include "storage/repositories/document_rows.h"
-#include "storage/preview_due.h"
+#include "storage/lifecycle/preview_due.h"
 #include "storage/images/purge.h"
 #include "storage/repositories/repository_rows.h"
 #include "storage/repositories/rows.h"

@@ -9,8 +9,8 @@
 #include "storage/images/archive_due.h"
 #include "storage/core.h"
 #include "storage/blobs/gc_internal.h"
-#include "storage/lifecycle_due.h"
-#include "storage/preview_due.h"
+#include "storage/lifecycle/lifecycle_due.h"
+#include "storage/lifecycle/preview_due.h"
 
 void schedule_tend(struct store *store)
 {

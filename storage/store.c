@@ -3,7 +3,7 @@
 
 #include "storage/blobs/blob_flush.h"
 #include "storage/core.h"
-#include "storage/lifecycle_due.h"
+#include "storage/lifecycle/lifecycle_due.h"
 #include "storage/db/meta.h"
 #include "storage/recovery.h"
 #include "storage/schedule.h"

@@ -1,7 +1,7 @@
 /* Running lifecycle policies at once, and what came of it. */
 #include "protocol/names.h"
 #include "server/admin/admin_internal.h"
-#include "storage/lifecycle_run.h"
+#include "storage/lifecycle/lifecycle_run.h"
 
 /* Of facts in an answer: some ten thousand images. */
 enum { REPORT_BYTES = 2 * 1024 * 1024 };

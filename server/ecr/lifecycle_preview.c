@@ -5,7 +5,7 @@
 #include "server/ecr/operations.h"
 
 #include "protocol/names.h"
-#include "storage/preview.h"
+#include "storage/lifecycle/preview.h"
 
 static const char *const statuses[] = {"IN_PROGRESS", "COMPLETE", "FAILED", "EXPIRED"};
 

@@ -7,7 +7,7 @@
 #include "server/config.h"
 #include "server/verbs.h"
 #include "storage/repositories/document.h"
-#include "storage/lifecycle.h"
+#include "storage/lifecycle/lifecycle.h"
 #include "storage/peek.h"
 
 #include <errno.h>

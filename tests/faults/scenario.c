@@ -8,7 +8,7 @@
 #include "storage/images/archive.h"
 #include "storage/blobs/blob_link.h"
 #include "storage/blobs/gc.h"
-#include "storage/lifecycle_run.h"
+#include "storage/lifecycle/lifecycle_run.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "storage/images/archive.h"
-#include "storage/lifecycle.h"
+#include "storage/lifecycle/lifecycle.h"
 
 struct seen {
 	struct arena *arena;

@@ -5,8 +5,8 @@
 #include "storage/jobs/await.h"
 #include "storage/core.h"
 #include "storage/repositories/document.h"
-#include "storage/lifecycle.h"
-#include "storage/lifecycle_batch.h"
+#include "storage/lifecycle/lifecycle.h"
+#include "storage/lifecycle/lifecycle_batch.h"
 #include "storage/images/orphan.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)

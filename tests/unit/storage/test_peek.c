@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "storage/repositories/document.h"
-#include "storage/lifecycle.h"
+#include "storage/lifecycle/lifecycle.h"
 #include "storage/peek.h"
 
 #include <dirent.h>

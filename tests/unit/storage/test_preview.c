@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "storage/core.h"
-#include "storage/preview.h"
+#include "storage/lifecycle/preview.h"
 
 #include <time.h>
 

@@ -5,7 +5,7 @@
 #define DRYDOCK_STORAGE_LIFECYCLE_BATCH_H
 
 #include "storage/images/image_rows.h"
-#include "storage/lifecycle_run.h"
+#include "storage/lifecycle/lifecycle_run.h"
 
 /* As many as a push would like to wait for. */
 enum { LIFECYCLE_BATCH_MAX = 16 };

@@ -5,7 +5,7 @@
 #define DRYDOCK_STORAGE_PREVIEW_DUE_H
 
 #include "storage/core.h"
-#include "storage/preview.h"
+#include "storage/lifecycle/preview.h"
 
 /* After the commit of a start: makes the preview. */
 void preview_make_submit(struct store *store, const struct preview_start *start);

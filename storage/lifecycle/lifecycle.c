@@ -4,7 +4,7 @@
  * Both statements run in one read transaction, the caller's where it has one, so that they speak of one moment.
  * Rows are handed over one by one: the engine keeps some tens of bytes of each, and nothing else is kept.
  */
-#include "storage/lifecycle.h"
+#include "storage/lifecycle/lifecycle.h"
 
 #include "storage/core.h"
 

@@ -6,14 +6,14 @@
  * and again as long as some went, since those may have had referrers themselves. Reports have a bound: what does
  * not fit is left out, and `whole` says so.
  */
-#include "storage/lifecycle_run.h"
+#include "storage/lifecycle/lifecycle_run.h"
 
 #include "storage/images/archive_due.h"
 #include "storage/jobs/await.h"
 #include "storage/repositories/document_rows.h"
-#include "storage/lifecycle_batch.h"
-#include "storage/lifecycle_due.h"
-#include "storage/lifecycle_eval.h"
+#include "storage/lifecycle/lifecycle_batch.h"
+#include "storage/lifecycle/lifecycle_due.h"
+#include "storage/lifecycle/lifecycle_eval.h"
 #include "storage/db/meta.h"
 #include "storage/images/orphan.h"
 #include "storage/repositories/rows.h"

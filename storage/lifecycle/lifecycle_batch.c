@@ -6,7 +6,7 @@
  * next run; a policy or a repository that was replaced ends the batch. Deleting and archiving are done by the
  * functions that the API uses.
  */
-#include "storage/lifecycle_batch.h"
+#include "storage/lifecycle/lifecycle_batch.h"
 
 #include "storage/jobs/await.h"
 

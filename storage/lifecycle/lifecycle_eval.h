@@ -4,7 +4,7 @@
 #ifndef DRYDOCK_STORAGE_LIFECYCLE_EVAL_H
 #define DRYDOCK_STORAGE_LIFECYCLE_EVAL_H
 
-#include "storage/lifecycle.h"
+#include "storage/lifecycle/lifecycle.h"
 
 /* What is kept of each image that was shown, by the outcome's id. */
 struct lifecycle_seen {

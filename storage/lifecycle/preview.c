@@ -5,11 +5,11 @@
  * gives the old one up, so that no page ever shows two of them mixed; rows of sets that were given up are removed
  * a page at a time, between other jobs.
  */
-#include "storage/preview.h"
+#include "storage/lifecycle/preview.h"
 
 #include "storage/images/archive_due.h"
 #include "storage/images/image_rows.h"
-#include "storage/preview_due.h"
+#include "storage/lifecycle/preview_due.h"
 #include "storage/repositories/rows.h"
 
 #include <stdlib.h>

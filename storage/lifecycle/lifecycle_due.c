@@ -4,9 +4,9 @@
  * When the last run began is kept in the data folder by the commit that ends the run: one that is cut off is due
  * again at the next start. A flag keeps the schedule from beginning a run while one of its own goes on.
  */
-#include "storage/lifecycle_due.h"
+#include "storage/lifecycle/lifecycle_due.h"
 
-#include "storage/lifecycle_run.h"
+#include "storage/lifecycle/lifecycle_run.h"
 #include "storage/db/meta.h"
 
 #include <stdlib.h>

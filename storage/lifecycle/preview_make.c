@@ -3,12 +3,12 @@
  * log would grow behind it. So what has changed by the time it is written down is left out, as it would be by a
  * run (lifecycle_batch.h).
  */
-#include "storage/preview_due.h"
+#include "storage/lifecycle/preview_due.h"
 
 #include "storage/jobs/await.h"
 #include "storage/images/image_rows.h"
-#include "storage/lifecycle_batch.h"
-#include "storage/lifecycle_eval.h"
+#include "storage/lifecycle/lifecycle_batch.h"
+#include "storage/lifecycle/lifecycle_eval.h"
 
 #include <stdlib.h>
 

@@ -4,9 +4,9 @@
  * Images are numbered as they are read. By that number an outcome of the engine leads back to the image's row id
  * and to the hash by which the writer recognises it: sixteen bytes an image beside what the engine keeps.
  */
-#include "storage/lifecycle_eval.h"
+#include "storage/lifecycle/lifecycle_eval.h"
 
-#include "storage/lifecycle_batch.h"
+#include "storage/lifecycle/lifecycle_batch.h"
 
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
 #include "storage/core.h"
 #include "storage/lifecycle/lifecycle_due.h"
 #include "storage/db/meta.h"
-#include "storage/recovery.h"
-#include "storage/schedule.h"
+#include "storage/upkeep/recovery.h"
+#include "storage/upkeep/schedule.h"
 #include "storage/db/schema.h"
 
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #include "server/verbs.h"
 #include "storage/repositories/document.h"
 #include "storage/lifecycle/lifecycle.h"
-#include "storage/peek.h"
+#include "storage/upkeep/peek.h"
 
 #include <errno.h>
 #include <getopt.h>

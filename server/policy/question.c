@@ -4,7 +4,7 @@
 #include "protocol/timestamp.h"
 #include "server/policy/explain.h"
 #include "storage/repositories/document.h"
-#include "storage/peek.h"
+#include "storage/upkeep/peek.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -4,7 +4,7 @@
  * What is found is said as it is found, in JSON as well: the one object is written finding by finding, so that
  * however much is wrong with a folder, memory holds one finding and the answer is whole.
  */
-#include "storage/check.h"
+#include "storage/upkeep/check.h"
 
 #include "server/upkeep/upkeep.h"
 #include "server/verbs.h"

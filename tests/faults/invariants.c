@@ -1,7 +1,7 @@
 /* What must hold of a folder, whatever happened to the process or the disk. */
 #include "actor.h"
 
-#include "storage/check.h"
+#include "storage/upkeep/check.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 
 #include "storage/repositories/document.h"
 #include "storage/lifecycle/lifecycle.h"
-#include "storage/peek.h"
+#include "storage/upkeep/peek.h"
 
 #include <dirent.h>
 #include <sqlite3.h>

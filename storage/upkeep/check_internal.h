@@ -7,7 +7,7 @@
 #ifndef DRYDOCK_STORAGE_CHECK_INTERNAL_H
 #define DRYDOCK_STORAGE_CHECK_INTERNAL_H
 
-#include "storage/check.h"
+#include "storage/upkeep/check.h"
 #include "storage/core.h"
 
 enum check_kind_index {

@@ -3,7 +3,7 @@
 #include "storage/core.h"
 #include "storage/lifecycle/lifecycle_due.h"
 #include "storage/db/meta.h"
-#include "storage/schedule.h"
+#include "storage/upkeep/schedule.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Rows that speak of what is not there, and counts: whole tables at a time. */
-#include "storage/check_internal.h"
+#include "storage/upkeep/check_internal.h"
 
 /* One thing that must not be: rows answers one row for each, with what it is called; mend undoes them all. */
 struct rule {

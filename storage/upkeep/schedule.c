@@ -4,7 +4,7 @@
  * Each part looks whether something of its own is due and submits a job for it; nothing long is done here, as the
  * writer waits meanwhile.
  */
-#include "storage/schedule.h"
+#include "storage/upkeep/schedule.h"
 
 #include "storage/images/archive_due.h"
 #include "storage/core.h"

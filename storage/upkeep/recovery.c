@@ -6,7 +6,7 @@
  * which bytes that were not flushed may be anything: then sessions are forgotten, and such blobs are hashed. It is
  * written last, so that a start that is cut short does not make the next one trust what was not looked at.
  */
-#include "storage/recovery.h"
+#include "storage/upkeep/recovery.h"
 
 #include "storage/blobs/blob_flush.h"
 #include "storage/core.h"

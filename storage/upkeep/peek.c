@@ -3,7 +3,7 @@
  * servers from changing it meanwhile. With a log (a server runs, or was killed) it takes an ordinary
  * reader, for which SQLite keeps its index of the log in the file beside it.
  */
-#include "storage/peek.h"
+#include "storage/upkeep/peek.h"
 
 #include "storage/core.h"
 #include "storage/db/meta.h"

@@ -1,6 +1,6 @@
 /* Blobs against their bytes, and files against blobs. */
 #include "storage/blobs/blob_flush.h"
-#include "storage/check_internal.h"
+#include "storage/upkeep/check_internal.h"
 
 #include <dirent.h>
 #include <errno.h>

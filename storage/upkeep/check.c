@@ -1,6 +1,6 @@
 /* Opening a folder to be checked, and the order of the parts. */
-#include "storage/check_internal.h"
-#include "storage/peek.h"
+#include "storage/upkeep/check_internal.h"
+#include "storage/upkeep/peek.h"
 #include "storage/db/schema.h"
 
 #include <stdio.h>

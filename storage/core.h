@@ -8,14 +8,14 @@
 #ifndef DRYDOCK_STORAGE_CORE_H
 #define DRYDOCK_STORAGE_CORE_H
 
+#include "storage/blobs/removal.h"
+#include "storage/blobs/upload_table.h"
 #include "storage/db/files.h"
 #include "storage/jobs/flusher.h"
-#include "storage/blobs/removal.h"
 #include "storage/jobs/reserve.h"
-#include "storage/store.h"
-#include "storage/blobs/upload_table.h"
 #include "storage/jobs/worker.h"
 #include "storage/jobs/writer.h"
+#include "storage/store.h"
 
 enum { PULL_SLOTS = 256 };
 enum checkpoint_state { CHECKPOINT_IDLE, CHECKPOINT_RUNS, CHECKPOINT_ALMOST };

@@ -3,11 +3,11 @@
 
 #include "storage/blobs/blob_flush.h"
 #include "storage/core.h"
-#include "storage/lifecycle/lifecycle_due.h"
 #include "storage/db/meta.h"
+#include "storage/db/schema.h"
+#include "storage/lifecycle/lifecycle_due.h"
 #include "storage/upkeep/recovery.h"
 #include "storage/upkeep/schedule.h"
-#include "storage/db/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -19,8 +19,8 @@
 #include "protocol/errors.h"
 #include "protocol/quotas.h"
 #include "protocol/token.h"
-#include "storage/jobs/clock.h"
 #include "storage/db/err.h"
+#include "storage/jobs/clock.h"
 #include "storage/jobs/job.h"
 
 struct lifecycle_report;

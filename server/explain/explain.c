@@ -6,8 +6,8 @@
 #include "protocol/timestamp.h"
 #include "server/config.h"
 #include "server/verbs.h"
-#include "storage/repositories/document.h"
 #include "storage/lifecycle/lifecycle.h"
+#include "storage/repositories/document.h"
 #include "storage/upkeep/peek.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
  */
 #include "storage/blobs/blob.h"
 
-#include "storage/repositories/rows.h"
 #include "storage/blobs/stray.h"
+#include "storage/repositories/rows.h"
 
 #include <errno.h>
 #include <sys/stat.h>

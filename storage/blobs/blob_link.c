@@ -7,9 +7,9 @@
  */
 #include "storage/blobs/blob_link.h"
 
+#include "storage/blobs/stray.h"
 #include "storage/repositories/document.h"
 #include "storage/repositories/rows.h"
-#include "storage/blobs/stray.h"
 
 bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key)
 {

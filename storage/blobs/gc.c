@@ -6,9 +6,9 @@
 
 #include "storage/blobs/blob_flush.h"
 #include "storage/blobs/gc_internal.h"
-#include "storage/db/meta.h"
 #include "storage/blobs/removal.h"
 #include "storage/blobs/stray.h"
+#include "storage/db/meta.h"
 
 #include <stdlib.h>
 #include <time.h>

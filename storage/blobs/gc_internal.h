@@ -4,8 +4,8 @@
 #ifndef DRYDOCK_STORAGE_GC_INTERNAL_H
 #define DRYDOCK_STORAGE_GC_INTERNAL_H
 
-#include "storage/core.h"
 #include "storage/blobs/gc.h"
+#include "storage/core.h"
 
 /* On the writer thread: submits a collection when one is due. */
 void gc_tend(struct store *store);

@@ -4,8 +4,8 @@
  * should the process die in between, the session is still there under its own name.
  */
 #include "storage/blobs/blob_flush.h"
-#include "storage/repositories/rows.h"
 #include "storage/blobs/stray.h"
+#include "storage/repositories/rows.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -9,9 +9,9 @@
 #include "protocol/buf.h"
 #include "protocol/json.h"
 #include "protocol/wildcard.h"
+#include "storage/blobs/stray.h"
 #include "storage/images/push_effects.h"
 #include "storage/repositories/rows.h"
-#include "storage/blobs/stray.h"
 
 enum {
 	MISSING_NAMED_BYTES =

@@ -9,8 +9,8 @@
 #include "storage/images/image_rows.h"
 
 #include "protocol/buf.h"
-#include "storage/images/orphan.h"
 #include "storage/blobs/stray.h"
+#include "storage/images/orphan.h"
 
 bool tags_next(struct slice *tags, struct slice *name)
 {

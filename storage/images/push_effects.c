@@ -8,8 +8,8 @@
 #include "storage/images/push_effects.h"
 
 #include "protocol/scan_filter.h"
-#include "storage/repositories/document_rows.h"
 #include "storage/images/replication.h"
+#include "storage/repositories/document_rows.h"
 #include "storage/repositories/rows.h"
 
 bool scan_possible(const struct image_row *row)

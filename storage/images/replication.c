@@ -8,10 +8,10 @@
  */
 #include "storage/images/replication.h"
 
+#include "storage/blobs/stray.h"
 #include "storage/images/replication_access.h"
 #include "storage/repositories/rows.h"
 #include "storage/repositories/settings.h"
-#include "storage/blobs/stray.h"
 #include "storage/repositories/template.h"
 
 #include <assert.h>

@@ -11,8 +11,8 @@
 #include "storage/jobs/await.h"
 
 #include "storage/images/archive_due.h"
-#include "storage/repositories/document_rows.h"
 #include "storage/images/orphan.h"
+#include "storage/repositories/document_rows.h"
 #include "storage/repositories/rows.h"
 
 /* FNV-1a: nobody gains by two states of an image of their own that look the same. */

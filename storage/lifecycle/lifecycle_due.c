@@ -6,8 +6,8 @@
  */
 #include "storage/lifecycle/lifecycle_due.h"
 
-#include "storage/lifecycle/lifecycle_run.h"
 #include "storage/db/meta.h"
+#include "storage/lifecycle/lifecycle_run.h"
 
 #include <stdlib.h>
 

@@ -8,14 +8,14 @@
  */
 #include "storage/lifecycle/lifecycle_run.h"
 
+#include "storage/db/meta.h"
 #include "storage/images/archive_due.h"
+#include "storage/images/orphan.h"
 #include "storage/jobs/await.h"
-#include "storage/repositories/document_rows.h"
 #include "storage/lifecycle/lifecycle_batch.h"
 #include "storage/lifecycle/lifecycle_due.h"
 #include "storage/lifecycle/lifecycle_eval.h"
-#include "storage/db/meta.h"
-#include "storage/images/orphan.h"
+#include "storage/repositories/document_rows.h"
 #include "storage/repositories/rows.h"
 
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  */
 #include "storage/lifecycle/preview_due.h"
 
-#include "storage/jobs/await.h"
 #include "storage/images/image_rows.h"
+#include "storage/jobs/await.h"
 #include "storage/lifecycle/lifecycle_batch.h"
 #include "storage/lifecycle/lifecycle_eval.h"
 

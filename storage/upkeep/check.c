@@ -1,7 +1,7 @@
 /* Opening a folder to be checked, and the order of the parts. */
+#include "storage/db/schema.h"
 #include "storage/upkeep/check_internal.h"
 #include "storage/upkeep/peek.h"
-#include "storage/db/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,7 +12,11 @@
 #ifndef DRYDOCK_STORAGE_CHECK_H
 #define DRYDOCK_STORAGE_CHECK_H
 
-#include "storage/store.h"
+#include "protocol/slice.h"
+#include "storage/db/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 /* One thing that is wrong. Everything is borrowed for the call. */
 struct check_finding {

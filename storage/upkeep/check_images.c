@@ -1,8 +1,8 @@
 /* Each image against its manifest, its tags and what it refers to. */
-#include "storage/upkeep/check_internal.h"
+#include "storage/blobs/stray.h"
 #include "storage/images/image_rows.h"
 #include "storage/repositories/rows.h"
-#include "storage/blobs/stray.h"
+#include "storage/upkeep/check_internal.h"
 
 #include <stdlib.h>
 

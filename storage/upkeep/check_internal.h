@@ -7,8 +7,8 @@
 #ifndef DRYDOCK_STORAGE_CHECK_INTERNAL_H
 #define DRYDOCK_STORAGE_CHECK_INTERNAL_H
 
-#include "storage/upkeep/check.h"
 #include "storage/core.h"
+#include "storage/upkeep/check.h"
 
 enum check_kind_index {
 	CHECK_DATABASE,

@@ -8,7 +8,10 @@
 #ifndef DRYDOCK_STORAGE_PEEK_H
 #define DRYDOCK_STORAGE_PEEK_H
 
-#include "storage/store.h"
+#include "storage/db/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 struct peek;
 

@@ -12,8 +12,8 @@
 #include "storage/core.h"
 #include "storage/db/disk.h"
 #include "storage/db/meta.h"
-#include "storage/lifecycle/preview_due.h"
 #include "storage/images/purge.h"
+#include "storage/lifecycle/preview_due.h"
 
 #include <errno.h>
 #include <fcntl.h>

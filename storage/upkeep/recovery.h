@@ -7,7 +7,7 @@
 #ifndef DRYDOCK_STORAGE_RECOVERY_H
 #define DRYDOCK_STORAGE_RECOVERY_H
 
-#include "storage/store.h"
+#include "storage/core.h"
 
 /* Before the writer runs, on its connection. False with *err filled. */
 bool recover(struct store *store, struct err *err) __attribute__((warn_unused_result));

@@ -2,9 +2,9 @@
  * Deleting a repository (repository.h: struct repository_delete). It stands above all that a repository has: its
  * documents, preview, images and uploads go with it.
  */
-#include "storage/repositories/document_rows.h"
-#include "storage/lifecycle/preview_due.h"
 #include "storage/images/purge.h"
+#include "storage/lifecycle/preview_due.h"
+#include "storage/repositories/document_rows.h"
 #include "storage/repositories/repository_rows.h"
 #include "storage/repositories/rows.h"
 

@@ -1,8 +1,8 @@
 /* The jobs that are about the whole store: emptying it, and moving its clock. */
-#include "storage/images/archive_due.h"
 #include "storage/core.h"
-#include "storage/lifecycle/lifecycle_due.h"
 #include "storage/db/meta.h"
+#include "storage/images/archive_due.h"
+#include "storage/lifecycle/lifecycle_due.h"
 #include "storage/upkeep/schedule.h"
 
 #include <stdlib.h>

@@ -6,9 +6,9 @@
  */
 #include "storage/upkeep/schedule.h"
 
-#include "storage/images/archive_due.h"
-#include "storage/core.h"
 #include "storage/blobs/gc_internal.h"
+#include "storage/core.h"
+#include "storage/images/archive_due.h"
 #include "storage/lifecycle/lifecycle_due.h"
 #include "storage/lifecycle/preview_due.h"
 

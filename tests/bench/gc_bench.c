@@ -8,9 +8,9 @@
  * all of them within their grace time, and with one that frees them all; each push is timed.
  */
 #include "storage/blobs/gc.h"
+#include "storage/blobs/upload.h"
 #include "storage/images/image.h"
 #include "storage/store.h"
-#include "storage/blobs/upload.h"
 
 #include <getopt.h>
 #include <pthread.h>

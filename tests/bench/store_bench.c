@@ -9,9 +9,9 @@
  * HEAD, POST, PATCH, PUT, then HEAD and PUT of the manifest. Each thread drives its clients as a
  * server's loop would.
  */
+#include "storage/blobs/upload.h"
 #include "storage/images/image.h"
 #include "storage/store.h"
-#include "storage/blobs/upload.h"
 
 #include <getopt.h>
 #include <pthread.h>

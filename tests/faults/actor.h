@@ -4,9 +4,9 @@
 
 #include "scenario.h"
 
-#include "storage/repositories/document.h"
-#include "storage/images/image.h"
 #include "storage/blobs/upload.h"
+#include "storage/images/image.h"
+#include "storage/repositories/document.h"
 
 struct actor {
 	struct world *world;

@@ -5,9 +5,9 @@
 #include "actor.h"
 #include "recorder.h"
 
-#include "storage/images/archive.h"
 #include "storage/blobs/blob_link.h"
 #include "storage/blobs/gc.h"
+#include "storage/images/archive.h"
 #include "storage/lifecycle/lifecycle_run.h"
 
 #include <stdio.h>

@@ -5,10 +5,10 @@
 #ifndef DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
 #define DRYDOCK_TESTS_UNIT_STORAGE_SUPPORT_H
 
-#include "storage/repositories/document.h"
-#include "storage/images/image.h"
-#include "storage/store.h"
 #include "storage/blobs/upload.h"
+#include "storage/images/image.h"
+#include "storage/repositories/document.h"
+#include "storage/store.h"
 
 #include <semaphore.h>
 #include <setjmp.h>

@@ -4,9 +4,9 @@
  */
 #include "support.h"
 
-#include "storage/images/archive.h"
 #include "storage/core.h"
 #include "storage/db/fault.h"
+#include "storage/images/archive.h"
 
 #include <errno.h>
 #include <time.h>

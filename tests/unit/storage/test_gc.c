@@ -2,8 +2,8 @@
 #include "support.h"
 
 #include "storage/blobs/blob_link.h"
-#include "storage/core.h"
 #include "storage/blobs/gc.h"
+#include "storage/core.h"
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,13 +1,13 @@
 /* Runs of lifecycle policies: what is carried out, and what has changed since it was decided. */
 #include "support.h"
 
-#include "storage/images/archive.h"
-#include "storage/jobs/await.h"
 #include "storage/core.h"
-#include "storage/repositories/document.h"
+#include "storage/images/archive.h"
+#include "storage/images/orphan.h"
+#include "storage/jobs/await.h"
 #include "storage/lifecycle/lifecycle.h"
 #include "storage/lifecycle/lifecycle_batch.h"
-#include "storage/images/orphan.h"
+#include "storage/repositories/document.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)
 

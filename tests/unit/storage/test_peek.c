@@ -1,8 +1,8 @@
 /* Looking into a data folder: what is there is seen, and nothing is changed. */
 #include "support.h"
 
-#include "storage/repositories/document.h"
 #include "storage/lifecycle/lifecycle.h"
+#include "storage/repositories/document.h"
 #include "storage/upkeep/peek.h"
 
 #include <dirent.h>

@@ -9,8 +9,8 @@
 #include "support.h"
 
 #include "storage/blobs/blob_flush.h"
-#include "storage/core.h"
 #include "storage/blobs/gc.h"
+#include "storage/core.h"
 
 #include <errno.h>
 #include <fcntl.h>

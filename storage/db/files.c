@@ -262,7 +262,12 @@ int files_open_upload(struct files *f, const uint8_t id[16], bool create)
 {
 	char name[FILE_NAME_MAX];
 	files_upload_name(id, name);
-	return disk_open(f->folder, name, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+	int flags = O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0);
+	int fd = disk_open(f->folder, name, flags, 0600);
+	/* The folder is not there when it could not be made after a reset: it is made as soon as that is possible. */
+	if (fd < 0 && errno == ENOENT && create && make_folders(f))
+		fd = disk_open(f->folder, name, flags, 0600);
+	return fd;
 }
 
 /* Some file systems have no second names: there the file moves. */
@@ -281,6 +286,15 @@ static void take_note(struct files *f, const char *name)
 		f->taking(f, name);
 }
 
+/* .../ab, and what it stands in when a reset could not make that. 0, or -1 and errno. */
+static int make_blob_folder(struct files *f, const char *folder)
+{
+	int made = disk_mkdir(f->folder, folder, 0700);
+	if (made != 0 && errno == ENOENT && make_folders(f))
+		made = disk_mkdir(f->folder, folder, 0700);
+	return made == 0 || errno == EEXIST ? 0 : -1;
+}
+
 int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *digest)
 {
 	char from[FILE_NAME_MAX], to[FILE_NAME_MAX], folder[FILE_NAME_MAX];
@@ -289,7 +303,7 @@ int files_link_blob(struct files *f, const uint8_t id[16], const struct digest *
 	int failure = link_once(f, from, to);
 	if (failure == ENOENT) {
 		snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(to, '/') - to), to);
-		if (disk_mkdir(f->folder, folder, 0700) != 0 && errno != EEXIST)
+		if (make_blob_folder(f, folder) != 0)
 			return errno;
 		failure = link_once(f, from, to);
 	}

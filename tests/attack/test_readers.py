@@ -38,6 +38,9 @@ class Silent:
         self.socket.close()
 
 
+PATIENCE = 20  # seconds
+
+
 def manifest_request(host, images):
     return (f"GET /v2/app/manifests/{images[0].digest} HTTP/1.1\r\nHost: {host}\r\n"
             f"Accept: {images[0].media_type}\r\n\r\n").encode()
@@ -53,7 +56,10 @@ def batch_request(host, images):
 def push_and_pull(server, client, dice, readers):
     image = image_of(dice, [layer_of(dice, 1000)])
     try:
-        answer = client.push("app", image)
+        # While answers are being made there may be no memory for more: then a client is told to come again, and may.
+        end = time.monotonic() + PATIENCE
+        while (answer := client.push("app", image)).status == 503 and time.monotonic() < end:
+            time.sleep(0.2)
         assert answer.status == 201, f"beside {readers} readers that take nothing: {answer}"
         client.read_whole("app", image)
     except (OSError, http.client.HTTPException) as failure:

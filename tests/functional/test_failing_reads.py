@@ -9,6 +9,7 @@ import copy
 import json
 import re
 import subprocess
+import zlib
 from collections import namedtuple
 
 import pytest
@@ -183,7 +184,8 @@ READS = {
     "ValidatePullThroughCacheRule": [
         lambda s: {"ecrRepositoryPrefix": "quay"}, lambda s: {"ecrRepositoryPrefix": "none"}],
 }
-READS_NOTHING = {"GetAuthorizationToken"}  # all that it says is sealed in the token
+# All that the one says is sealed in the token; what the other asks about is in memory and in a file.
+READS_NOTHING = {"GetAuthorizationToken", "UploadLayerPart"}
 
 
 def offered():
@@ -426,16 +428,51 @@ def test_a_push_of_a_manifest_makes_its_repository(seeded):
     assert every_step_of_writes(seeded.server, ask, right, registry_failed) > 3
 
 
-def test_put_image(seeded):
+# method, what is written to (made first), the body, the status of success
+SENT = {
+    "append": ("PATCH", lambda s, name: upload_of(s), lambda name: name.encode(), 202),
+    "finish": ("PUT", lambda s, name: upload_of(s) + f"?digest={digest_of(name.encode())}", lambda name: name.encode(), 201),
+    "cancel": ("DELETE", lambda s, name: upload_of(s), None, 204),
+    "delete by tag": ("DELETE", lambda s, name: tagged(s, name), None, 202),
+    "delete by digest": ("DELETE", lambda s, name: f"{BARE}/manifests/{pushed(s)}", None, 202),
+    "delete a blob": ("DELETE", lambda s, name: f"{BARE}/blobs/{loose(s, name)}", None, 202),
+}
+
+
+def upload_of(s):
+    return s.registry.start_upload(BARE).headers["Location"]
+
+
+def tagged(s, name):
+    assert s.registry.put_manifest(BARE, f"t-{name}", s.bare.manifest, s.bare.media_type).status_code == 201
+    return f"{BARE}/manifests/t-{name}"
+
+
+def pushed(s):
+    image = oci_image()
+    s.registry.push_image(BARE, image)
+    return image.digest
+
+
+def loose(s, name):
+    assert s.registry.push_blob(BARE, name.encode()).status_code == 201
+    return digest_of(name.encode())
+
+
+@pytest.mark.parametrize("sent", sorted(SENT))
+def test_what_is_sent_to_the_registry(by_the_specification, sent):
+    s, paths = by_the_specification, {}
+    method, path, body, status = SENT[sent]
+
+    def prepare(name):
+        paths[name] = path(s, f"{name}-{sent}".replace(" ", "-"))
+
     def ask(name):
-        return api(seeded.server, "PutImage", repositoryName=APP, imageTag=f"put-{name}",
-                   imageManifest=seeded.image.manifest.decode(), imageManifestMediaType=seeded.image.media_type)
+        data = body and body(f"{name}-{sent}".replace(" ", "-"))
+        return of_registry(s.registry.request(method, paths[name], data=data))
 
-    def right(name, answer):
-        return answer.status == 200 and seeded.registry.get_manifest(
-            APP, f"put-{name}").headers.get("Docker-Content-Digest") == seeded.image.digest
-
-    assert every_step_of_writes(seeded.server, ask, right, api_failed) > 3
+    steps = every_step_of_writes(s.server, ask, lambda _, answer: answer.status == status, registry_failed, prepare)
+    assert (steps > 0) != (sent == "append")  # to a file, by what is known of the session in memory
 
 
 def test_batch_delete_image(seeded):
@@ -450,6 +487,188 @@ def test_batch_delete_image(seeded):
             {"imageDigest": seeded.bare.digest, "imageTag": f"gone-{name}"}]
 
     assert every_step_of_writes(seeded.server, ask, right, api_failed, prepare) > 3
+
+
+# What is asked of each operation that writes: of the seed s, and of a new repository r with an image, a tag and policies. What
+# is to be there besides is made where the request is.
+def _part(s, r, finish):
+    ecr = s.server.ecr()
+    upload = ecr.initiate_layer_upload(repositoryName=r)["uploadId"]
+    if finish:
+        ecr.upload_layer_part(repositoryName=r, uploadId=upload, partFirstByte=0, partLastByte=len(r) - 1,
+                              layerPartBlob=r.encode())
+    return {"repositoryName": r, "uploadId": upload}
+
+
+def _made(s, operation, **body):
+    assert api(s.server, operation, **body).status == 200
+    return body
+
+
+def _prefix(r):
+    return f"p{zlib.crc32(r.encode())}"
+
+
+def _rule(s, r):
+    return _made(s, "CreatePullThroughCacheRule", ecrRepositoryPrefix=_prefix(r), upstreamRegistryUrl="quay.io")
+
+
+def _template(s, r):
+    return _made(s, "CreateRepositoryCreationTemplate", prefix=_prefix(r), appliedFor=["REPLICATION"])
+
+
+def _principal(r):
+    return f"arn:aws:iam::000000000000:role/{_prefix(r)}"
+
+
+def _arn(r):
+    return f"arn:aws:ecr:{REGION}:000000000000:repository/{r}"
+
+
+def _only(body, *members):
+    return {name: body[name] for name in members}
+
+
+LIFECYCLE = json.dumps({"rules": [
+    {"rulePriority": 1, "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1},
+     "action": {"type": "expire"}}]})
+POLICY = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}}
+REGISTRY_POLICY = {"Version": "2012-10-17", "Statement": POLICY["Statement"] | {"Resource": "*"}}
+WRITES = {
+    "BatchDeleteImage": lambda s, r: {"repositoryName": r, "imageIds": [{"imageTag": "v1"}]},
+    "CompleteLayerUpload": lambda s, r: _part(s, r, True) | {"layerDigests": [digest_of(r.encode())]},
+    "CreatePullThroughCacheRule": lambda s, r: {"ecrRepositoryPrefix": _prefix(r), "upstreamRegistryUrl": "quay.io"},
+    "CreateRepository": lambda s, r: {"repositoryName": r + "-new", "tags": [{"Key": "k", "Value": "v"}]},
+    "CreateRepositoryCreationTemplate": lambda s, r: {"prefix": _prefix(r), "appliedFor": ["REPLICATION"]},
+    "DeleteLifecyclePolicy": lambda s, r: {"repositoryName": r},
+    "DeletePullThroughCacheRule": lambda s, r: _only(_rule(s, r), "ecrRepositoryPrefix"),
+    "DeleteRegistryPolicy": lambda s, r: _made(s, "PutRegistryPolicy", policyText=json.dumps(REGISTRY_POLICY)) and {},
+    "DeleteRepository": lambda s, r: {"repositoryName": r, "force": True},
+    "DeleteRepositoryCreationTemplate": lambda s, r: _only(_template(s, r), "prefix"),
+    "DeleteRepositoryPolicy": lambda s, r: {"repositoryName": r},
+    "DeleteSigningConfiguration": lambda s, r: _made(s, "PutSigningConfiguration", signingConfiguration={
+        "rules": [{"signingProfileArn": s.profile}]}) and {},
+    "DeregisterPullTimeUpdateExclusion": lambda s, r: _made(
+        s, "RegisterPullTimeUpdateExclusion", principalArn=_principal(r)),
+    "InitiateLayerUpload": lambda s, r: {"repositoryName": r},
+    "PutAccountSetting": lambda s, r: {"name": "BLOB_MOUNTING", "value": "ENABLED"},
+    "PutImage": lambda s, r: {"repositoryName": r, "imageTag": "v2", "imageManifest": s.image.manifest.decode(),
+                              "imageManifestMediaType": s.image.media_type},
+    "PutImageScanningConfiguration": lambda s, r: {"repositoryName": r, "imageScanningConfiguration": {"scanOnPush": True}},
+    "PutImageTagMutability": lambda s, r: {"repositoryName": r, "imageTagMutability": "IMMUTABLE"},
+    "PutLifecyclePolicy": lambda s, r: {"repositoryName": r, "lifecyclePolicyText": LIFECYCLE},
+    "PutRegistryPolicy": lambda s, r: {"policyText": json.dumps(REGISTRY_POLICY)},
+    "PutRegistryScanningConfiguration": lambda s, r: {"scanType": "BASIC", "rules": []},
+    "PutReplicationConfiguration": lambda s, r: {"replicationConfiguration": {"rules": []}},
+    "PutSigningConfiguration": lambda s, r: {"signingConfiguration": {"rules": [{"signingProfileArn": s.profile}]}},
+    "RegisterPullTimeUpdateExclusion": lambda s, r: {"principalArn": _principal(r)},
+    "SetRepositoryPolicy": lambda s, r: {"repositoryName": r, "policyText": json.dumps(POLICY)},
+    "StartImageScan": lambda s, r: {"repositoryName": r, "imageId": {"imageTag": "v1"}},
+    "StartLifecyclePolicyPreview": lambda s, r: {"repositoryName": r},
+    "TagResource": lambda s, r: {"resourceArn": _arn(r), "tags": [{"Key": "l", "Value": "v"}]},
+    "UntagResource": lambda s, r: {"resourceArn": _arn(r), "tagKeys": ["k"]},
+    "UpdateImageStorageClass": lambda s, r: {
+        "repositoryName": r, "imageId": {"imageTag": "v1"}, "targetStorageClass": "ARCHIVE"},
+    "UpdatePullThroughCacheRule": lambda s, r: _only(_rule(s, r), "ecrRepositoryPrefix") | {
+        "customRoleArn": _principal(r)},
+    "UpdateRepositoryCreationTemplate": lambda s, r: _only(_template(s, r), "prefix") | {"description": "new"},
+    "UploadLayerPart": lambda s, r: _part(s, r, False) | {
+        "partFirstByte": 0, "partLastByte": 1, "layerPartBlob": "AAA="},
+}
+# Those that are refused for what is there already, or is not.
+REFUSED = {
+    "exists": ("CreateRepository", lambda s, r: {"repositoryName": r}),
+    "rule exists": ("CreatePullThroughCacheRule", _rule),
+    "template exists": ("CreateRepositoryCreationTemplate", _template),
+    "excluded already": ("RegisterPullTimeUpdateExclusion", lambda s, r: _made(
+        s, "RegisterPullTimeUpdateExclusion", principalArn=_principal(r))),
+    "not empty": ("DeleteRepository", lambda s, r: {"repositoryName": r}),
+    "immutable": ("PutImage", lambda s, r: _made(
+        s, "PutImageTagMutability", repositoryName=r, imageTagMutability="IMMUTABLE") and {
+            "repositoryName": r, "imageTag": "v1", "imageManifest": s.image.manifest.decode() + " ",
+            "imageManifestMediaType": s.image.media_type}),
+    "no layers": ("PutImage", lambda s, r: {
+        "repositoryName": r, "imageTag": "v1", "imageManifest": s.docker.manifest.decode()}),
+    "no repository": ("InitiateLayerUpload", lambda s, r: {"repositoryName": NOWHERE}),
+    "no upload": ("CompleteLayerUpload", lambda s, r: {
+        "repositoryName": r, "uploadId": "00000000-0000-4000-8000-000000000000", "layerDigests": [NO_DIGEST]}),
+    "no policy": ("DeleteLifecyclePolicy", lambda s, r: {"repositoryName": BARE}),
+    "no policy to preview": ("StartLifecyclePolicyPreview", lambda s, r: {"repositoryName": BARE}),
+    "no image": ("StartImageScan", lambda s, r: {"repositoryName": r, "imageId": {"imageTag": "none"}}),
+    "scanned today": ("StartImageScan", lambda s, r: _made(
+        s, "StartImageScan", repositoryName=r, imageId={"imageTag": "v1"})),
+    "locks out": ("SetRepositoryPolicy", lambda s, r: {"repositoryName": r, "policyText": json.dumps({
+        "Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "*"}})}),
+    "not archived": ("UpdateImageStorageClass", lambda s, r: {
+        "repositoryName": r, "imageId": {"imageTag": "v1"}, "targetStorageClass": "STANDARD"}),
+    "no rule": ("UpdatePullThroughCacheRule", lambda s, r: {"ecrRepositoryPrefix": "none", "customRoleArn": _principal(r)}),
+    "no template": ("UpdateRepositoryCreationTemplate", lambda s, r: {"prefix": "none", "description": "new"}),
+}
+
+
+def test_every_operation_that_writes_is_asked():
+    assert set(WRITES) == set(offered()) - set(READS)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    for server in serve(tmp_path_factory):
+        need_failpoints(server)
+        yield Seed(server)
+
+
+def hold_writes(seed, operation, body_of, where, status):
+    """Requests of one kind, each about a repository of its own: how many steps there are."""
+    bodies, ecr = {}, seed.server.ecr()
+
+    def prepare(name):
+        repository = f"{where}/{name}"
+        ecr.create_repository(repositoryName=repository, tags=[{"Key": "k", "Value": "v"}])
+        seed.registry.push_image(repository, seed.image, "v1")
+        ecr.put_lifecycle_policy(repositoryName=repository, lifecyclePolicyText=LIFECYCLE)
+        ecr.set_repository_policy(repositoryName=repository, policyText=json.dumps(POLICY))
+        bodies[name] = body_of(seed, repository)
+
+    def ask(name):
+        return api(seed.server, operation, **bodies[name])
+
+    def right(name, answer):
+        return answer.status == status and not answer.body.get("failures")
+
+    return every_step_of_writes(seed.server, ask, right, api_failed, prepare)
+
+
+@pytest.mark.parametrize("operation", sorted(WRITES))
+def test_an_operation_that_writes(written, operation):
+    steps = hold_writes(written, operation, WRITES[operation], f"w{operation.lower()}", 200)
+    assert (steps > 0) != (operation in READS_NOTHING)
+
+
+@pytest.mark.parametrize("why", sorted(REFUSED))
+def test_an_operation_that_is_refused(written, why):
+    operation, body_of = REFUSED[why]
+    assert hold_writes(written, operation, body_of, "r" + why.replace(" ", "-"), 400) > 0
+
+
+def test_a_collection(make_server):
+    """What a collection says of the layers that wait."""
+    server = make_server()
+    need_failpoints(server)
+    server.ecr().create_repository(repositoryName=APP)
+    registry, pushed = server.registry(), (b"one", b"another")
+    for data in pushed:
+        assert registry.push_blob(APP, data).status_code == 201
+
+    def ask():
+        answer = server._anonymous.post(f"{server.url}/_drydock/gc", timeout=30)
+        return Said(answer.status_code, answer.json(), {})
+
+    def failed(answer):
+        return answer.status == 500 and answer.body == {"message": WORDS}
+
+    assert ask().body["waiting_bytes"] == len(b"".join(pushed))
+    assert every_step(server, ask, failed) > 3
+    registry.close()
 
 
 # -- what goes through a whole store ----------------------------------------------------------------------------------------

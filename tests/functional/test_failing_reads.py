@@ -671,6 +671,32 @@ def test_a_collection(make_server):
     registry.close()
 
 
+def test_a_sweep(make_server, tmp_path):
+    """The first collection after a crash has removed all files that have no row, or does not say that it is over."""
+    server = make_server(data=tmp_path / "data")
+    need_failpoints(server)
+    left = tmp_path / "data/blobs/sha256/ab" / ("ab" * 32)
+
+    def prepare(_):
+        if not left.exists():
+            server.kill()
+            left.parent.mkdir(parents=True, exist_ok=True)
+            left.write_bytes(b"left over")
+            server.start()
+
+    def ask(_):
+        answer = server._anonymous.post(f"{server.url}/_drydock/gc", timeout=30)
+        return Said(answer.status_code, answer.json(), {})
+
+    def right(_, answer):
+        return answer.status == 200 and not left.exists()
+
+    def failed(answer):
+        return answer.status == 500 and answer.body == {"message": WORDS}
+
+    assert every_step_of_writes(server, ask, right, failed, prepare) > 3
+
+
 # -- what goes through a whole store ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("named", [True, False], ids=["one repository", "all"])

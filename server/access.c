@@ -9,7 +9,7 @@
 /* What cannot be read allows nothing, and forbids nothing: false with c->error set. */
 static bool unreadable(struct call *c, enum error_code code)
 {
-	call_fail(c, code)->detail = arena_dup(c->arena, slice_str(store_reader_cause(c->reader)));
+	call_fail(c, code);
 	return false;
 }
 

@@ -63,6 +63,8 @@ bool db_run(struct db *db, enum db_query query);
 /* The last failure: ERR_STORAGE_FULL when the disk is full, ERR_STORAGE_FAILED otherwise. */
 enum error_code db_failure(const struct db *db);
 const char *db_cause(const struct db *db);
+/* Whether the last thing that was asked of it has failed. */
+bool db_fails(const struct db *db);
 
 void bind_int(sqlite3_stmt *q, int at, int64_t value);
 void bind_text(sqlite3_stmt *q, int at, struct slice value); /* an absent slice is NULL */

@@ -15,7 +15,7 @@ from collections import namedtuple
 import pytest
 from support.api import call
 from support.binary import SOURCE, clean_environment, find_binary
-from support.failpoints import STEPS_MAX, every_step, every_step_of_writes, need_failpoints
+from support.failpoints import STEPS_MAX, every_step, every_step_of_writes, need_failpoints, with_failure
 from support.fixtures import serve
 from support.iam import ACCOUNT, KEYS, REGION, SAMPLE, Signed, options
 from support.images import DOCKER_MANIFEST, digest_of, docker_image, oci_artifact, oci_image, oci_index
@@ -266,6 +266,15 @@ def test_the_registry(request, profile, route):
                 return of_registry(seed.registry.request(method, path, headers={"Accept": accept}))
 
             every_step(seed.server, ask, registry_failed)
+
+
+def test_the_log_says_why(seeded):
+    for name, ask in (("ListImages", lambda: api(seeded.server, "ListImages", repositoryName=APP)),
+                      ("ListTags", lambda: of_registry(seeded.registry.tags(APP)))):
+        answer, fired = with_failure(seeded.server, 1, ask)
+        assert answer.status == 500 and fired == 1
+        line = next(line for line in reversed(seeded.server.log().splitlines()) if f" {name} " in line)
+        assert line.endswith("(a failpoint)"), line
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -6,6 +6,13 @@
 #include "storage/repositories/document.h"
 #include "storage/repositories/settings.h"
 
+/* What cannot be read allows nothing, and forbids nothing: false with c->error set. */
+static bool unreadable(struct call *c, enum error_code code)
+{
+	call_fail(c, code);
+	return false;
+}
+
 /* ---- policies ---- */
 
 /*
@@ -19,11 +26,13 @@ static bool find_policy(
 	enum policy_place place =
 	    kind == DOCUMENT_REGISTRY_POLICY ? POLICY_PLACE_REGISTRY : POLICY_PLACE_REPOSITORY;
 	struct app_loop *loop = http_loop_user(c->req->loop);
+	enum error_code code;
 	struct document found;
 	const char *why;
 
 	*out = NULL;
-	switch (document_get(c->reader, &key, c->arena, &found)) {
+	code = document_get(c->reader, &key, c->arena, &found);
+	switch (code) {
 	case ERR_NONE:
 		break;
 	case ERR_REPOSITORY_NOT_FOUND:
@@ -31,8 +40,7 @@ static bool find_policy(
 	case ERR_REGISTRY_POLICY_NOT_FOUND:
 		return true;
 	default:
-		call_fail(c, ERR_STORAGE_FAILED)->detail = slice_str(store_reader_cause(c->reader));
-		return false;
+		return unreadable(c, code);
 	}
 	*out = policy_cache_get(loop->policies, place, found.text, &why);
 	if (*out)
@@ -86,21 +94,32 @@ static const char *key_name(struct call *c, const char *head, struct slice tag)
 	return arena_printf(c->arena, "%s/%.*s", head, SLICE_ARG(tag));
 }
 
-static void put_resource_tags(struct call *c, const struct access *access, struct policy_keys *keys)
+/*
+ * A repository that is not there has none. False with c->error set when they cannot be read: left out, they would take
+ * the condition from a Deny.
+ */
+static bool put_resource_tags(struct call *c, const struct access *access, struct policy_keys *keys)
 {
 	struct repository_key key = {c->account, c->region, access->repository};
 	struct resource_tag *tags = arena_array(c->arena, RESOURCE_TAGS_MAX, sizeof(*tags));
 	struct repository found;
+	enum error_code code;
 	size_t count;
 
-	if (!access->repository.at ||
-	    repository_find(c->reader, &key, c->arena, &found) != ERR_NONE ||
-	    repository_tags(c->reader, found.id, c->arena, tags, &count) != ERR_NONE)
-		return;
+	if (!access->repository.at)
+		return true;
+	code = repository_find(c->reader, &key, c->arena, &found);
+	if (code == ERR_REPOSITORY_NOT_FOUND)
+		return true;
+	if (code == ERR_NONE)
+		code = repository_tags(c->reader, found.id, c->arena, tags, &count);
+	if (code != ERR_NONE)
+		return unreadable(c, code);
 	for (size_t i = 0; i < count; i++) {
 		policy_keys_put(keys, key_name(c, "aws:ResourceTag", tags[i].key), tags[i].value);
 		policy_keys_put(keys, key_name(c, "ecr:ResourceTag", tags[i].key), tags[i].value);
 	}
+	return true;
 }
 
 static void put_request_tags(struct call *c, const struct access *access, struct policy_keys *keys)
@@ -124,32 +143,36 @@ static struct slice resource_of(struct call *c, struct slice repository)
 	    SLICE_ARG(repository));
 }
 
-/* Gathering them takes longer than the decision: only where a policy might ask for one. */
-static void put_facts(
+/* Gathering them takes longer than the decision: only where a policy might ask for one. False with c->error set. */
+static bool put_facts(
     struct call *c, const struct access *access, struct authorize_request *request)
 {
 	struct policy_keys keys;
 
 	if (!facts_matter(request))
-		return;
+		return true;
 	policy_keys_init(&keys, c, 2 * RESOURCE_TAGS_MAX + access->tag_count + 1);
-	put_resource_tags(c, access, &keys);
+	if (!put_resource_tags(c, access, &keys))
+		return false;
 	put_request_tags(c, access, &keys);
 	request->keys = keys.at;
 	request->key_count = keys.count;
+	return true;
 }
 
 /* ---- the decision ---- */
 
-/* Of a request whose principal and policies are known. */
-static void decide(struct call *c, const struct access *access, struct authorize_request *request,
+/* Of a request whose principal and policies are known. False with c->error set when it cannot be told. */
+static bool decide(struct call *c, const struct access *access, struct authorize_request *request,
     struct authorize_decision *out)
 {
 	request->action = arena_slicef(c->arena, "ecr:%s", access->operation);
 	request->resource = resource_of(c, access->repository);
 	request->resource_account = c->account;
-	put_facts(c, access, request);
+	if (!put_facts(c, access, request))
+		return false;
 	authorize(request, c->arena, out);
+	return true;
 }
 
 bool access_allow(struct call *c, const struct access *access)
@@ -159,9 +182,8 @@ bool access_allow(struct call *c, const struct access *access)
 
 	if (!c->who)
 		return true;
-	if (!find_policies(c, access, &request))
+	if (!find_policies(c, access, &request) || !decide(c, access, &request, &decision))
 		return false;
-	decide(c, access, &request, &decision);
 	if (!decision.allowed)
 		call_fail(c, ERR_ACCESS_DENIED)->detail =
 		    authorize_sentence(&request, &decision, c->arena);
@@ -175,13 +197,16 @@ bool access_allow_on(struct call *c, const char *operation, struct slice reposit
 	return access_allow(c, &access);
 }
 
-bool access_would_allow(struct call *c, const char *operation, struct slice repository)
+bool access_would_allow(
+    struct call *c, const char *operation, struct slice repository, bool *allowed)
 {
 	struct error kept = c->error;
-	bool allowed = access_allow_on(c, operation, repository);
 
+	*allowed = access_allow_on(c, operation, repository);
+	if (!*allowed && c->error.code != ERR_ACCESS_DENIED)
+		return false;
 	c->error = kept;
-	return allowed;
+	return true;
 }
 
 bool access_try_policy(struct call *c, const char *operation, struct slice repository,
@@ -197,20 +222,27 @@ bool access_try_policy(struct call *c, const char *operation, struct slice repos
 		return true;
 	if (!c->who)
 		request.principal = &root;
-	if (!find_policy(c, DOCUMENT_REGISTRY_POLICY, slice_str(""), &request.registry_policy))
+	if (!find_policy(c, DOCUMENT_REGISTRY_POLICY, slice_str(""), &request.registry_policy) ||
+	    !decide(c, &access, &request, &decision))
 		return false;
-	decide(c, &access, &request, &decision);
 	*allowed = decision.allowed;
 	return true;
 }
 
 /* Exclusions name users and roles; a session's pulls are its role's. Without iam nobody is one. */
-bool access_pull_counts(struct call *c)
+bool access_pull_counts(struct call *c, bool *counts)
 {
+	enum error_code code;
+	bool excluded;
 	struct slice arn;
 
+	*counts = true;
 	if (!c->who)
 		return true;
 	arn = c->who->role_arn.at ? c->who->role_arn : c->who->arn;
-	return !pull_time_excluded(c->reader, c->account, c->region, arn);
+	code = pull_time_excluded(c->reader, c->account, c->region, arn, &excluded);
+	if (code != ERR_NONE)
+		return unreadable(c, code);
+	*counts = !excluded;
+	return true;
 }

@@ -22,21 +22,26 @@ struct access {
 	size_t tag_count;
 };
 
-/* False with c->error set: ERR_ACCESS_DENIED with ECR's sentence, or what kept the policies from being read. */
-bool access_allow(struct call *c, const struct access *access);
+/*
+ * False with c->error set: ERR_ACCESS_DENIED with ECR's sentence, or what kept the policies, or a fact that they ask
+ * for, from being read: what is not known allows nothing.
+ */
+bool access_allow(struct call *c, const struct access *access) __attribute__((warn_unused_result));
 /* The same of an operation on a repository, as above. */
-bool access_allow_on(struct call *c, const char *operation, struct slice repository);
-/* The same without an error. */
-bool access_would_allow(struct call *c, const char *operation, struct slice repository);
+bool access_allow_on(struct call *c, const char *operation, struct slice repository)
+    __attribute__((warn_unused_result));
+/* The same, and a refusal is no error. False with c->error set when it cannot be told. */
+bool access_would_allow(struct call *c, const char *operation, struct slice repository,
+    bool *allowed) __attribute__((warn_unused_result));
 
 /*
  * Would the caller be allowed, were this the repository's policy? Asked in all modes of access: where nobody is known
- * to be more, the caller is the account's root. False with c->error set when the registry's cannot be read.
+ * to be more, the caller is the account's root. False with c->error set when it cannot be told.
  */
 bool access_try_policy(struct call *c, const char *operation, struct slice repository,
-    const struct policy_document *policy, bool *allowed);
+    const struct policy_document *policy, bool *allowed) __attribute__((warn_unused_result));
 
-/* True when the caller's pulls are to be noted (RegisterPullTimeUpdateExclusion). */
-bool access_pull_counts(struct call *c);
+/* Whether the caller's pulls are to be noted (RegisterPullTimeUpdateExclusion). False with c->error set when that cannot be told. */
+bool access_pull_counts(struct call *c, bool *counts) __attribute__((warn_unused_result));
 
 #endif

@@ -97,6 +97,16 @@ bool call_act_as(struct call *c, struct principal *who, struct slice policy)
 	return false;
 }
 
+/* Why storage has failed, when it was a read of this call's; else absent. */
+static struct slice read_failure(struct call *c, enum error_code code)
+{
+	const char *cause = "";
+
+	if (code == ERR_STORAGE_FAILED || code == ERR_STORAGE_FULL)
+		cause = store_reader_cause(c->reader);
+	return cause[0] ? arena_dup(c->arena, slice_str(cause)) : (struct slice){0};
+}
+
 struct error *call_fail(struct call *c, enum error_code code)
 {
 	struct error *e = &c->error;
@@ -109,6 +119,8 @@ struct error *call_fail(struct call *c, enum error_code code)
 		e->repository = c->repository.name;
 	if (!e->upload.at)
 		e->upload = c->reference;
+	if (!e->detail.at)
+		e->detail = read_failure(c, code);
 	if (!e->digest.at && c->reference.at && memchr(c->reference.at, ':', c->reference.len))
 		e->digest = c->reference;
 	return e;

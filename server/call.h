@@ -97,7 +97,8 @@ bool call_act_as(struct call *c, struct principal *who, struct slice policy);
 
 /*
  * Sets the call's error, with the facts known here (registry, repository, the reference of a path); returns it to be completed.
- * What storage said of an error (its digests, detail) is kept when the code is the same.
+ * What storage said of an error (its digests, detail) is kept when the code is the same; of a read that failed just now
+ * the cause is added, for the log.
  */
 struct error *call_fail(struct call *c, enum error_code code);
 struct error *call_fail_parameter(struct call *c, const char *member, const char *constraint);

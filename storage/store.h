@@ -70,7 +70,7 @@ void store_close(struct store *store);
 
 struct store_reader *store_reader_open(struct store *store, struct err *err);
 void store_reader_close(struct store_reader *reader);
-/* Why its last call answered ERR_STORAGE_FAILED or _FULL, for the log; borrowed until the next call. */
+/* Why its last read answered ERR_STORAGE_FAILED or _FULL, for the log; borrowed until the next one. "" when it did not. */
 const char *store_reader_cause(const struct store_reader *reader);
 
 struct clock *store_clock(struct store *store);

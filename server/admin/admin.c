@@ -281,6 +281,9 @@ static const struct door doors[] = {
     {"/_drydock/clock", METHOD_POST, "MoveClock", &clock_move_handler},
     {"/_drydock/gc", METHOD_POST, "Collect", &collect_handler},
     {"/_drydock/lifecycle/run", METHOD_POST, "RunLifecycle", &lifecycle_run_handler},
+#ifdef DRYDOCK_FAULTS
+    {"/_drydock/failpoints", METHOD_POST, "ArmFailpoints", &failpoints_handler},
+#endif
     {"/metrics", METHOD_GET, "Metrics", &metrics_handler},
 };
 

@@ -15,5 +15,9 @@ enum http_step admin_send(struct call *c, int status, struct buf *body);
 
 /* lifecycle.c */
 extern const struct http_handler lifecycle_run_handler;
+/* failpoints.c, of development builds */
+#ifdef DRYDOCK_FAULTS
+extern const struct http_handler failpoints_handler;
+#endif
 
 #endif

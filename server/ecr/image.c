@@ -185,12 +185,13 @@ static bool check_sizes(struct call *c, const struct batch_get *b)
 	return true;
 }
 
-/* The manifest, read now if no other id has named it; NULL when it cannot be had. */
+/* The manifest, read now if no other id has named it; NULL when it is not there, or with c->error set. */
 static struct batch_manifest *find_manifest(
     struct call *c, struct batch_get *b, const struct image *image, bool convert)
 {
 	struct image_id id = {.digest = image->digest};
 	struct batch_manifest *m;
+	enum error_code code;
 
 	for (size_t i = 0; i < b->manifest_count; i++) {
 		m = &b->manifests[i];
@@ -199,8 +200,12 @@ static struct batch_manifest *find_manifest(
 	}
 	m = &b->manifests[b->manifest_count];
 	*m = (struct batch_manifest){.convert = convert};
-	if (manifest_read(c->reader, &c->repository, &id, true, c->arena, &m->stored) != ERR_NONE)
+	code = manifest_read(c->reader, &c->repository, &id, true, c->arena, &m->stored);
+	if (code != ERR_NONE) {
+		if (code != ERR_MANIFEST_UNKNOWN && code != ERR_REPOSITORY_NOT_FOUND)
+			call_fail(c, code);
 		return NULL;
+	}
 	m->given = m->stored;
 	if (convert)
 		b->converted_bytes += m->stored.size;
@@ -219,20 +224,28 @@ static uint64_t entry_bytes(const struct batch_entry *entry)
 	return entry_count(entry) * (ENTRY_BYTES + entry->manifest->given.bytes.len);
 }
 
-/* Looks one id up; its failure's code, NULL when its image is there in a media type that is accepted. */
+/*
+ * Looks one id up; its failure's code, NULL when its image is there in a media type that is accepted. Whether it is there
+ * cannot be told when c->error is set.
+ */
 static const char *find_asked(struct call *c, struct batch_get *b, struct batch_entry *entry)
 {
 	struct ecr_image_id *asked = entry->asked;
 	struct image_id by_tag = {.tag = asked->id.tag};
 	struct image *image = &entry->image;
 	struct slice target;
+	enum error_code code;
 	bool convert;
 
 	if (asked->failure_code)
 		return asked->failure_code;
-	if (image_find(c->reader, b->repository.id, asked->tag.at ? &by_tag : &asked->id, c->arena,
-		image) != ERR_NONE)
+	code = image_find(
+	    c->reader, b->repository.id, asked->tag.at ? &by_tag : &asked->id, c->arena, image);
+	if (code != ERR_NONE) {
+		if (code != ERR_IMAGE_NOT_FOUND)
+			call_fail(c, code);
 		return ECR_IMAGE_NOT_FOUND_CODE;
+	}
 	if (asked->digest_text.at && !digest_eq(&image->digest, &asked->id.digest)) {
 		asked->failure_reason =
 		    "Invalid request parameters: given tag does not map to the given digest";
@@ -262,7 +275,7 @@ static const struct batch_entry *asked_before(
 	return NULL;
 }
 
-/* Reads all that is asked for; false with c->error set when that is more than one answer may have. */
+/* Reads all that is asked for; false with c->error set when it cannot be read, or is more than one answer may have. */
 static bool find_all(struct call *c, struct batch_get *b, struct ecr_image_id *ids, size_t count)
 {
 	b->entries = arena_array(c->arena, count + 1, sizeof(*b->entries));
@@ -278,6 +291,8 @@ static bool find_all(struct call *c, struct batch_get *b, struct ecr_image_id *i
 			ids[i].failure_reason = before->asked->failure_reason;
 		} else {
 			ids[i].failure_code = find_asked(c, b, entry);
+			if (c->error.code != ERR_NONE)
+				return false;
 		}
 		b->count++;
 		/* what is to be converted is summed when its size is known */
@@ -382,10 +397,11 @@ static void compose_found(struct call *c)
 static enum http_step answer_found(struct call *c)
 {
 	struct batch_get *b = c->job_data;
+	bool counts = false;
 
-	if (c->error.code != ERR_NONE)
+	if (c->error.code != ERR_NONE || (b->manifest_count && !access_pull_counts(c, &counts)))
 		return ecr_error(c);
-	for (size_t i = 0; i < b->manifest_count && access_pull_counts(c); i++)
+	for (size_t i = 0; i < b->manifest_count && counts; i++)
 		if (b->manifests[i].given.bytes.at)
 			image_note_pull(c->app->store, &b->manifests[i].stored);
 	return ecr_reply(c);

@@ -139,14 +139,17 @@ static bool seen_before(const struct image *images, size_t count, const struct i
 	return false;
 }
 
-/* One id of imageIds; false with c->error (ecr-behaviour 2, S4) set when there is no such image. */
+/* One id of imageIds; false with c->error set: there is no such image (ecr-behaviour 2, S4), or it cannot be told. */
 static bool find_asked(
     struct call *c, const struct repository *r, const struct ecr_image_id *asked, struct image *out)
 {
-	if (!asked->failure_code &&
-	    image_find(c->reader, r->id, &asked->id, c->arena, out) == ERR_NONE)
+	enum error_code code = ERR_IMAGE_NOT_FOUND;
+
+	if (!asked->failure_code)
+		code = image_find(c->reader, r->id, &asked->id, c->arena, out);
+	if (code == ERR_NONE)
 		return true;
-	call_fail(c, ERR_IMAGE_NOT_FOUND);
+	call_fail(c, code);
 	c->error.digest = asked->digest_text;
 	c->error.tag = asked->tag;
 	return false;

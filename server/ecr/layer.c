@@ -247,23 +247,31 @@ static void write_layer_failure(struct json_writer *w, struct slice text)
 
 /*
  * The layers that are there, but must be renewed before a client is told so: it will not upload them. Their digests
- * are in the arena.
+ * are in the arena. False with c->error set.
  */
-static size_t find_fading(struct call *c, const cJSON *list, struct digest **out)
+static bool find_fading(struct call *c, const cJSON *list, struct digest **out, size_t *out_count)
 {
 	size_t count = 0;
 	struct blob blob;
+	enum error_code code;
 	const cJSON *item;
 
 	*out = arena_array(c->arena, (size_t)cJSON_GetArraySize(list) + 1, sizeof(**out));
 	cJSON_ArrayForEach(item, list) {
 		struct digest *digest = &(*out)[count];
 
-		if (digest_parse(slice_str(item->valuestring), digest) == DIGEST_OK &&
-		    blob_stat(c->reader, &c->repository, digest, &blob) == ERR_NONE)
+		if (digest_parse(slice_str(item->valuestring), digest) != DIGEST_OK)
+			continue;
+		code = blob_stat(c->reader, &c->repository, digest, &blob);
+		if (code == ERR_NONE) {
 			count += blob.fading;
+		} else if (code != ERR_BLOB_UNKNOWN) {
+			call_fail(c, code);
+			return false;
+		}
 	}
-	return count;
+	*out_count = count;
+	return true;
 }
 
 static enum http_step write_availability(struct call *c)
@@ -296,7 +304,8 @@ enum http_step op_batch_check_layer_availability(struct call *c)
 	struct blob_renew *job = arena_zalloc(c->arena, sizeof(*job));
 	struct digest *fading;
 
-	job->count = find_fading(c, json_member(ecr_input(c), "layerDigests"), &fading);
+	if (!find_fading(c, json_member(ecr_input(c), "layerDigests"), &fading, &job->count))
+		return ecr_error(c);
 	if (job->count == 0)
 		return write_availability(c);
 	job->key = c->repository;

@@ -117,10 +117,14 @@ static void write_summary(struct json_writer *w, const struct preview *preview)
 	json_object_end(w);
 }
 
-/* The result for an image asked for, when it has one and the filter lets it through. */
+/*
+ * The result for an image asked for, when it has one and the filter lets it through. False, and c->error set when that
+ * cannot be told.
+ */
 static bool find_result(struct call *c, const struct question *q, const struct ecr_image_id *asked,
     struct preview_item *out)
 {
+	enum error_code code = ERR_NONE;
 	struct digest digest = asked->id.digest;
 	struct image image;
 	bool tagged;
@@ -128,13 +132,17 @@ static bool find_result(struct call *c, const struct question *q, const struct e
 	if (asked->failure_code)
 		return false;
 	if (asked->tag.at) {
-		if (image_find(c->reader, q->repository_id, &asked->id, c->arena, &image) !=
-		    ERR_NONE)
-			return false;
-		digest = image.digest;
+		code = image_find(c->reader, q->repository_id, &asked->id, c->arena, &image);
+		if (code == ERR_NONE)
+			digest = image.digest;
 	}
-	if (preview_item_find(c->reader, q->preview.set_id, &digest, c->arena, out) != ERR_NONE)
+	if (code == ERR_NONE)
+		code = preview_item_find(c->reader, q->preview.set_id, &digest, c->arena, out);
+	if (code != ERR_NONE) {
+		if (code != ERR_IMAGE_NOT_FOUND)
+			call_fail(c, code);
 		return false;
+	}
 	tagged = out->tag_count > 0;
 	return q->tags == TAG_STATUS_ANY || (q->tags == TAG_STATUS_TAGGED) == tagged;
 }
@@ -147,18 +155,22 @@ static bool seen_before(const struct preview_item *items, size_t count, int64_t 
 	return false;
 }
 
-static void write_asked(struct call *c, struct json_writer *w, const struct question *q)
+/* False with c->error set. */
+static bool write_asked(struct call *c, struct json_writer *w, const struct question *q)
 {
 	size_t count, found = 0;
 	struct ecr_image_id *ids = ecr_read_image_ids(c, &count);
 	struct preview_item *items = arena_array(c->arena, count + 1, sizeof(*items));
 
 	for (size_t i = 0; i < count && !ecr_answer_full(c); i++) {
-		if (!find_result(c, q, &ids[i], &items[found]) ||
-		    seen_before(items, found, items[found].at))
-			continue;
-		write_result(w, &items[found++]);
+		bool there = find_result(c, q, &ids[i], &items[found]);
+
+		if (c->error.code != ERR_NONE)
+			return false;
+		if (there && !seen_before(items, found, items[found].at))
+			write_result(w, &items[found++]);
 	}
+	return true;
 }
 
 /* Sets *next to the position that the list goes on after, 0 at its end. */
@@ -194,7 +206,7 @@ static enum http_step answer(struct call *c, const struct question *q)
 
 	json_put_array(w, "previewResults");
 	if (complete && json_member(ecr_input(c), "imageIds"))
-		write_asked(c, w, q);
+		good = write_asked(c, w, q);
 	else if (complete)
 		good = write_page(c, w, q, &next);
 	json_array_end(w);

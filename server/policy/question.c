@@ -189,10 +189,15 @@ static bool load_tags(struct question *q, struct store_reader *reader, struct er
 	struct resource_tag tags[RESOURCE_TAGS_MAX];
 	struct repository found;
 	size_t count = 0;
+	enum error_code code = repository_find(reader, &key, &q->arena, &found);
 
-	if (repository_find(reader, &key, &q->arena, &found) != ERR_NONE ||
-	    repository_tags(reader, found.id, &q->arena, tags, &count) != ERR_NONE)
-		return true; /* load_stored has said what is wrong */
+	if (code == ERR_REPOSITORY_NOT_FOUND)
+		return true; /* its policy comes from a file, or load_stored has said so */
+	if (code == ERR_NONE)
+		code = repository_tags(reader, found.id, &q->arena, tags, &count);
+	if (code != ERR_NONE)
+		return explain_fail(err, "the data folder %.200s cannot be read: %.200s",
+		    q->config.data, store_reader_cause(reader));
 	for (size_t i = 0; i < count; i++)
 		for (int j = 0; j < 2; j++) {
 			char *name = arena_printf(&q->arena, "%s:ResourceTag/%.*s",

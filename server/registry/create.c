@@ -7,17 +7,19 @@
 #include "server/access.h"
 #include "storage/repositories/template.h"
 
-/* The settings a template has for this repository; NULL without one. */
+/* The settings a template has for this repository; NULL without one, and with c->error set when that cannot be read. */
 static struct repository *template_settings(struct call *c)
 {
 	struct repository *r = arena_alloc(c->arena, sizeof(*r));
 	enum error_code code =
 	    template_repository(c->reader, &c->repository, TEMPLATE_CREATE_ON_PUSH, c->arena, r);
 
+	if (code != ERR_NONE && code != ERR_TEMPLATE_NOT_FOUND)
+		call_fail(c, code);
 	return code == ERR_NONE ? r : NULL;
 }
 
-/* What a repository made by a push is made with; NULL when a push makes none. */
+/* What a repository made by a push is made with; NULL as above when a push makes none. */
 static struct repository *settings_of(struct call *c)
 {
 	struct repository *r;

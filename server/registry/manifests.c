@@ -183,6 +183,10 @@ const struct http_handler registry_manifest_put = {
 static enum http_step give_manifest(
     struct call *c, const struct stored_manifest *stored, const struct stored_manifest *given)
 {
+	bool counts = false;
+
+	if (c->req->method == METHOD_GET && !access_pull_counts(c, &counts))
+		return registry_error(c);
 	registry_reply(c, 200);
 	http_reply_header(c->req, "Content-Type", given->media_type);
 	registry_digest_header(c, &given->digest);
@@ -191,7 +195,7 @@ static enum http_step give_manifest(
 		return HTTP_DONE;
 	}
 	http_reply_body(c->req, given->bytes);
-	if (access_pull_counts(c))
+	if (counts)
 		image_note_pull(c->app->store, stored);
 	return HTTP_DONE;
 }

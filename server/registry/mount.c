@@ -15,22 +15,31 @@ struct mount {
 
 /*
  * A mount that cannot be is no error: the answer is that of a new upload (so the specification says
- * of invalid arguments, too).
+ * of invalid arguments, too). One of which storage cannot tell whether it may be is an error.
  */
-bool registry_mount_asked(struct call *c)
+bool registry_mount_asked(struct call *c, bool *asked)
 {
 	struct slice from = registry_query(c, "from");
+	struct slice source = from.at ? from : slice_str("*");
 	struct digest digest;
+	enum error_code code;
 
+	*asked = false;
 	if (digest_parse(registry_query(c, "mount"), &digest) != DIGEST_OK)
-		return false;
-	if (from.at && !repository_name_valid(from))
-		return false;
-	if (!access_would_allow(c, "GetDownloadUrlForLayer", from.at ? from : slice_str("*")))
-		return false;
-	if (!registry_quirk(c, QUIRK_MOUNT_NEEDS_IMAGE))
 		return true;
-	return from.at && blob_mounting_enabled(c->reader, &c->repository);
+	if (from.at && !repository_name_valid(from))
+		return true;
+	if (!access_would_allow(c, "GetDownloadUrlForLayer", source, asked))
+		return false;
+	if (!*asked || !registry_quirk(c, QUIRK_MOUNT_NEEDS_IMAGE))
+		return true;
+	*asked = from.at != NULL;
+	if (!*asked)
+		return true;
+	code = blob_mounting_enabled(c->reader, &c->repository, asked);
+	if (code != ERR_NONE)
+		call_fail(c, code);
+	return code == ERR_NONE;
 }
 
 static enum http_step mounted(struct call *c)

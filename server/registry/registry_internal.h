@@ -61,7 +61,7 @@ struct slice registry_query(struct call *c, const char *key);
 
 /*
  * A push to a repository that is not there, create.c: the settings of the repository that it makes,
- * NULL when it must make none; then with c->error set when it is the caller who must not.
+ * NULL when it must make none; then with c->error set when it is the caller who must not, or when storage cannot tell.
  */
 struct repository *registry_creation(struct call *c);
 /* Makes it, then goes on with next; answers with the error when it cannot be made. */
@@ -90,7 +90,8 @@ void registry_page_token_link(struct call *c, const struct page_request *page, s
  * POST with ?mount=, mount.c: 201 when the blob could be mounted, else goes on with next, which
  * begins an upload.
  */
-bool registry_mount_asked(struct call *c);
+/* Whether one is asked for that may be. False with c->error set when that cannot be told. */
+bool registry_mount_asked(struct call *c, bool *asked) __attribute__((warn_unused_result));
 enum http_step registry_mount(struct call *c, call_step *next);
 
 /* The handlers of each route. */

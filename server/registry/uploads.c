@@ -263,17 +263,20 @@ static enum http_step start(struct http_request *req)
 	struct call *c = call_of(req);
 	struct push *p = push_new(c);
 	struct repository there;
+	enum error_code code = ERR_NONE;
 
 	if (registry_query(c, "digest").at && !read_digest(c, &p->digest))
 		return registry_error(c);
-	p->mount = registry_mount_asked(c);
-	if (!p->mount)
-		p->step = POST_SESSION;
-	else if (repository_find(c->reader, &c->repository, c->arena, &there) ==
-	    ERR_REPOSITORY_NOT_FOUND)
+	if (!registry_mount_asked(c, &p->mount))
+		return registry_error(c);
+	if (p->mount)
+		code = repository_find(c->reader, &c->repository, c->arena, &there);
+	if (code == ERR_NONE)
+		p->step = p->mount ? POST_MOUNT : POST_SESSION;
+	else if (code == ERR_REPOSITORY_NOT_FOUND)
 		p->step = POST_CREATE;
 	else
-		p->step = POST_MOUNT;
+		return registry_fail(c, code);
 	return post(c);
 }
 

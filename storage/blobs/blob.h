@@ -41,10 +41,11 @@ struct blob {
  * look again.
  */
 enum error_code blob_stat(struct store_reader *reader, const struct repository_key *key,
-    const struct digest *digest, struct blob *out);
+    const struct digest *digest, struct blob *out) __attribute__((warn_unused_result));
 /* With its content. ERR_REPOSITORY_NOT_FOUND, ERR_BLOB_UNKNOWN, ERR_STORAGE_*. */
 enum error_code blob_open(struct store_reader *reader, const struct repository_key *key,
-    const struct digest *digest, struct arena *a, struct blob *out);
+    const struct digest *digest, struct arena *a, struct blob *out)
+    __attribute__((warn_unused_result));
 
 /*
  * Blobs that fade (no image of the repository holds them, and part of the grace time since anyone last relied
@@ -64,7 +65,7 @@ void blob_renew_submit(struct store *store, struct blob_renew *renew);
  * Whether the content of a blob that has a row is there, as far as a look at its file tells: ERR_NONE, ERR_BLOB_UNKNOWN,
  * ERR_STORAGE_*. Storage-internal; costs nothing when it is small, else an fstatat.
  */
-enum error_code blob_look(
-    struct db *db, struct files *files, int64_t id, const struct digest *digest, uint64_t size);
+enum error_code blob_look(struct db *db, struct files *files, int64_t id,
+    const struct digest *digest, uint64_t size) __attribute__((warn_unused_result));
 
 #endif

@@ -11,7 +11,8 @@
 #include "storage/repositories/document.h"
 #include "storage/repositories/rows.h"
 
-bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key)
+enum error_code blob_mounting_enabled(
+    struct store_reader *reader, const struct repository_key *key, bool *enabled)
 {
 	struct document_key setting = {
 	    key->account, key->region, DOCUMENT_ACCOUNT_SETTING, slice_str("BLOB_MOUNTING")};
@@ -19,10 +20,10 @@ bool blob_mounting_enabled(struct store_reader *reader, const struct repository_
 	struct arena a;
 
 	arena_init(&a);
-	bool enabled = document_get(reader, &setting, &a, &found) == ERR_NONE &&
-	    slice_is(found.text, "ENABLED");
+	enum error_code code = document_get(reader, &setting, &a, &found);
+	*enabled = code == ERR_NONE && slice_is(found.text, "ENABLED");
 	arena_release(&a);
-	return enabled;
+	return code == ERR_SETTING_NOT_FOUND ? ERR_NONE : code;
 }
 
 /* The statement that looks for the blob where the mount may take it from, bound. */

@@ -21,8 +21,9 @@ struct blob_mount {
 };
 void blob_mount_submit(struct store *store, struct blob_mount *mount);
 
-/* The account setting BLOB_MOUNTING of a registry; ECR's default is DISABLED. */
-bool blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key);
+/* The account setting BLOB_MOUNTING of a registry; ECR's default is DISABLED. Another code than ERR_NONE: ERR_STORAGE_*. */
+enum error_code blob_mounting_enabled(struct store_reader *reader, const struct repository_key *key,
+    bool *enabled) __attribute__((warn_unused_result));
 
 /*
  * A repository no longer sees a blob. Images that hold it stay as they are, and cannot be pulled whole.

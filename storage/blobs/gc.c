@@ -73,7 +73,7 @@ struct holders {
 	bool here, images, repositories; /* images of this repository; of any; other repositories */
 };
 
-/* When it cannot be told, everybody does. */
+/* When it cannot be told, everybody does, and the step will fail. */
 static struct holders read_holders(struct db *db, const struct stray *row)
 {
 	struct holders held = {true, true, true};
@@ -159,6 +159,8 @@ static void step_work(struct store *store, struct store_job *job)
 		}
 		s->more = i < count || count == PAGE;
 	}
+	if (s->reader->db.failed != ERR_NONE && job->error.code == ERR_NONE)
+		job_fail(job, s->reader->db.failed, "a read of the database failed");
 	s->looked = s->found;
 }
 

@@ -13,7 +13,7 @@ enum layer_use {
 };
 
 /* blob_id: of a blob that the repository sees (blob_stat). */
-enum error_code layer_use(
-    struct store_reader *reader, int64_t repository_id, int64_t blob_id, enum layer_use *out);
+enum error_code layer_use(struct store_reader *reader, int64_t repository_id, int64_t blob_id,
+    enum layer_use *out) __attribute__((warn_unused_result));
 
 #endif

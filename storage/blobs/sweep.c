@@ -66,6 +66,8 @@ static void sweep_work(struct store *store, struct store_job *job)
 		    (uint8_t)s->folder, look_at, s);
 		s->folder += !s->again;
 	}
+	if (s->reader->db.failed != ERR_NONE) /* what was passed over may have no row */
+		job_fail(job, s->reader->db.failed, "a read of the database failed");
 }
 
 /* A blob may have come under that name meanwhile. */

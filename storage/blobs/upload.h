@@ -32,7 +32,8 @@ enum upload_parts { PARTS_GOOD, PARTS_LAST_SMALL, PARTS_TOO_SMALL };
  * one each).
  */
 enum error_code upload_begin(struct store *store, struct store_reader *reader,
-    const struct repository_key *key, enum digest_algorithm algorithm, uint8_t id[16]);
+    const struct repository_key *key, enum digest_algorithm algorithm, uint8_t id[16])
+    __attribute__((warn_unused_result));
 /* The same as a job, for callers without a reader. */
 struct upload_start {
 	struct store_job job;
@@ -45,11 +46,12 @@ void upload_start_submit(struct store *store, struct upload_start *start);
 /* Bytes acknowledged so far. ERR_REPOSITORY_NOT_FOUND, ERR_UPLOAD_UNKNOWN (also: another
  * repository's). */
 enum error_code upload_stat(struct store_reader *reader, const struct repository_key *key,
-    const uint8_t id[16], uint64_t *size);
+    const uint8_t id[16], uint64_t *size) __attribute__((warn_unused_result));
 
 /* ERR_REPOSITORY_NOT_FOUND, ERR_UPLOAD_UNKNOWN, ERR_UPLOAD_BUSY, ERR_STORAGE_FAILED. */
 enum error_code upload_acquire(struct store *store, struct store_reader *reader,
-    const struct repository_key *key, const uint8_t id[16], struct upload **out);
+    const struct repository_key *key, const uint8_t id[16], struct upload **out)
+    __attribute__((warn_unused_result));
 /* Bytes it holds now, appended ones included. */
 uint64_t upload_size(const struct upload *upload);
 /*

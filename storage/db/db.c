@@ -212,6 +212,16 @@ enum error_code db_failure(const struct db *db)
 							       : ERR_STORAGE_FAILED;
 }
 
+bool db_fails(const struct db *db)
+{
+#ifdef DRYDOCK_FAULTS
+	if (db->fault)
+		return true;
+#endif
+	int code = sqlite3_errcode(db->handle);
+	return code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
+}
+
 const char *db_cause(const struct db *db)
 {
 #ifdef DRYDOCK_FAULTS

@@ -9,7 +9,7 @@
  *	sqlite3_stmt *q = db_query(db, Q_TAG_FIND);
  *	bind_int(q, 1, repository_id);
  *	bind_text(q, 2, name);
- *	int step = db_step(db, q);          SQLITE_ROW, SQLITE_DONE, or an error
+ *	int step = db_step(db, q) __attribute__((warn_unused_result));          SQLITE_ROW, SQLITE_DONE, or an error
  *	...
  *	db_done(q);
  */
@@ -53,7 +53,7 @@ sqlite3_stmt *db_query(struct db *db, enum db_query query);
 int db_step(struct db *db, sqlite3_stmt *q);
 /* What a read of one row found. FAILED is neither of the others, and must not be taken for one: db_failure says why. */
 enum found { FOUND, ABSENT, FAILED };
-enum found db_found(int step);
+enum found db_found(int step) __attribute__((warn_unused_result));
 void db_done(sqlite3_stmt *q);
 /* For statements that answer no rows: steps and gives back. False on error. */
 bool db_exec(struct db *db, sqlite3_stmt *q);
@@ -63,6 +63,8 @@ bool db_run(struct db *db, enum db_query query);
 /* The last failure: ERR_STORAGE_FULL when the disk is full, ERR_STORAGE_FAILED otherwise. */
 enum error_code db_failure(const struct db *db);
 const char *db_cause(const struct db *db);
+/* Whether the last thing that was asked of it has failed. */
+bool db_fails(const struct db *db);
 
 void bind_int(sqlite3_stmt *q, int at, int64_t value);
 void bind_text(sqlite3_stmt *q, int at, struct slice value); /* an absent slice is NULL */

@@ -6,6 +6,8 @@
  *	DRYDOCK_FAIL=flush-log:1=ENOSPC       the first flush of the log does, as on a full disk
  *	DRYDOCK_FAIL=write:5-,kill@rename:2   every write from the fifth on fails; the second rename kills
  *
+ * A development build also takes such a plan while it runs (server/admin/failpoints.c).
+ *
  * A step is named where it is taken: disk.h has those of the file system, "sql.NAME" is each step of a statement of
  * sql.h, "wal-write" and the like are what SQLite does with its files (disk_vfs.c). An entry for "sql" means every
  * "sql.…", one for "*" every step. Several entries may stand side by side; the first that fits decides.

@@ -48,7 +48,8 @@ enum tag_status { TAG_STATUS_ANY, TAG_STATUS_TAGGED, TAG_STATUS_UNTAGGED };
 
 /* One image with its tags, whatever its status. ERR_IMAGE_NOT_FOUND. */
 enum error_code image_find(struct store_reader *reader, int64_t repository_id,
-    const struct image_id *id, struct arena *a, struct image *out);
+    const struct image_id *id, struct arena *a, struct image *out)
+    __attribute__((warn_unused_result));
 
 /* A stored manifest; bytes in the arena when asked for. */
 struct stored_manifest {
@@ -62,7 +63,8 @@ struct stored_manifest {
 };
 /* The registry's read, of ACTIVE images only. ERR_REPOSITORY_NOT_FOUND, ERR_MANIFEST_UNKNOWN. */
 enum error_code manifest_read(struct store_reader *reader, const struct repository_key *key,
-    const struct image_id *id, bool with_bytes, struct arena *a, struct stored_manifest *out);
+    const struct image_id *id, bool with_bytes, struct arena *a, struct stored_manifest *out)
+    __attribute__((warn_unused_result));
 
 /*
  * A page of images by digest key order, those after `after` (NULL: from the first). It ends early once its images'
@@ -75,7 +77,7 @@ struct image_page {
 };
 enum error_code image_list(struct store_reader *reader, int64_t repository_id,
     enum tag_status status, const struct digest *after, size_t limit, struct arena *a,
-    struct image_page *out);
+    struct image_page *out) __attribute__((warn_unused_result));
 /* The same for other than ACTIVE images. */
 struct image_filter {
 	enum tag_status tags;
@@ -83,7 +85,7 @@ struct image_filter {
 };
 enum error_code image_list_filtered(struct store_reader *reader, int64_t repository_id,
     struct image_filter filter, const struct digest *after, size_t limit, struct arena *a,
-    struct image_page *out);
+    struct image_page *out) __attribute__((warn_unused_result));
 
 /*
  * A page of (digest, tag) pairs, one per tag, and one without a tag per untagged image; ordered by digest
@@ -96,11 +98,11 @@ struct image_id_page {
 };
 enum error_code image_id_list(struct store_reader *reader, int64_t repository_id,
     enum tag_status status, const struct image_id *after, size_t limit, struct arena *a,
-    struct image_id_page *out);
+    struct image_id_page *out) __attribute__((warn_unused_result));
 
 enum error_code image_id_list_filtered(struct store_reader *reader, int64_t repository_id,
     struct image_filter filter, const struct image_id *after, size_t limit, struct arena *a,
-    struct image_id_page *out);
+    struct image_id_page *out) __attribute__((warn_unused_result));
 
 /* A page of tags in bytewise order, those after `after` (absent: from the first). */
 struct tag_page {
@@ -109,7 +111,7 @@ struct tag_page {
 	bool more;
 };
 enum error_code tag_list(struct store_reader *reader, int64_t repository_id, struct slice after,
-    size_t limit, struct arena *a, struct tag_page *out);
+    size_t limit, struct arena *a, struct tag_page *out) __attribute__((warn_unused_result));
 
 /*
  * The one write path of an image. Fill the inputs; manifest, parsed and tags must live until done.

@@ -30,17 +30,17 @@ struct image_row {
 
 /* ERR_NONE, ERR_IMAGE_NOT_FOUND, or the job has failed (ERR_STORAGE_*). */
 enum error_code image_row_find(struct store_tx *tx, struct store_job *job, int64_t repository_id,
-    const struct digest *digest, struct image_row *out);
+    const struct digest *digest, struct image_row *out) __attribute__((warn_unused_result));
 /* The digest a tag names: the same answers. */
 enum error_code tag_row_find(struct store_tx *tx, struct store_job *job, int64_t repository_id,
-    struct slice tag, struct digest *out);
+    struct slice tag, struct digest *out) __attribute__((warn_unused_result));
 
 /*
  * By digest, by tag, or by both, which then must go together: the same answers. (A mismatch is
  * ERR_IMAGE_NOT_FOUND.)
  */
 enum error_code image_row_named(struct store_tx *tx, struct store_job *job, int64_t repository_id,
-    const struct image_id *id, struct image_row *out);
+    const struct image_id *id, struct image_row *out) __attribute__((warn_unused_result));
 
 /* Puts a tag on a row or takes it off; *row follows. False when the job has failed. */
 bool image_row_add_tag(

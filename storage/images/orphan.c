@@ -39,24 +39,28 @@ bool orphan_noted(
 	return step == SQLITE_ROW;
 }
 
-int64_t orphan_repository(struct db *db, int64_t after)
+enum found orphan_repository(struct db *db, int64_t after, int64_t *out)
 {
 	sqlite3_stmt *q = db_query(db, Q_ORPHAN_REPOSITORY);
 	bind_int(q, 1, after);
-	int64_t id = db_step(db, q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+	enum found found = db_found(db_step(db, q));
+	*out = found == FOUND ? sqlite3_column_int64(q, 0) : 0;
 	db_done(q);
-	return id;
+	return found;
 }
 
-size_t orphan_list(struct db *db, int64_t repository_id, const struct digest *after,
-    struct digest *out, size_t limit)
+enum found orphan_list(struct db *db, int64_t repository_id, const struct digest *after,
+    struct digest *out, size_t limit, size_t *count)
 {
-	size_t count = 0;
+	enum found found = FOUND;
 	sqlite3_stmt *q = query_of(db, Q_ORPHAN_LIST, repository_id, after);
 	if (after->algorithm == DIGEST_NONE)
 		bind_blob(q, 2, "", 0);
-	while (count < limit && db_step(db, q) == SQLITE_ROW)
-		count += column_digest(q, 0, &out[count]);
+	*count = 0;
+	while (*count < limit && (found = db_found(db_step(db, q))) == FOUND)
+		*count += column_digest(q, 0, &out[*count]);
 	db_done(q);
-	return count;
+	if (found == ABSENT && *count > 0)
+		found = FOUND; /* the next call will say that there is no more */
+	return found;
 }

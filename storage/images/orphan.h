@@ -17,10 +17,14 @@ bool orphan_forget(
 bool orphan_noted(
     struct store_tx *tx, struct store_job *job, int64_t repository_id, const struct digest *digest);
 
-/* The next repository after `after` that has orphans; 0: none, or the database failed. */
-int64_t orphan_repository(struct db *db, int64_t after);
-/* Some of a repository's orphans by digest key, those after `after` (DIGEST_NONE: from the first). */
-size_t orphan_list(struct db *db, int64_t repository_id, const struct digest *after,
-    struct digest *out, size_t limit);
+/* The next repository after `after` that has orphans. */
+enum found orphan_repository(struct db *db, int64_t after, int64_t *out)
+    __attribute__((warn_unused_result));
+/*
+ * Some of a repository's orphans by digest key, those after `after` (DIGEST_NONE: from the first): FOUND with how many;
+ * ABSENT once there is no more.
+ */
+enum found orphan_list(struct db *db, int64_t repository_id, const struct digest *after,
+    struct digest *out, size_t limit, size_t *count) __attribute__((warn_unused_result));
 
 #endif

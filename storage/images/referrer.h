@@ -43,7 +43,7 @@ struct referrer_query {
  * manifests (their annotations are in the answer), so that its cost has a bound. ERR_REPOSITORY_NOT_FOUND.
  */
 enum error_code referrer_list(struct store_reader *reader, const struct referrer_query *query,
-    struct arena *a, struct referrer_page *out);
+    struct arena *a, struct referrer_page *out) __attribute__((warn_unused_result));
 /* Of the manifest, a JSON object; absent when none. Parses the manifest, which may be MiB. Pure. */
 struct slice referrer_annotations(const struct referrer *referrer, struct arena *a);
 /* Bytes that referrer_annotations of the whole page goes through. */

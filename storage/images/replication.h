@@ -21,6 +21,6 @@ struct replica {
 };
 /* Those that an image was to be copied to, by region and account. Any thread with a reader. */
 enum error_code replica_list(struct store_reader *reader, int64_t image_id, struct arena *a,
-    struct replica **out, size_t *count);
+    struct replica **out, size_t *count) __attribute__((warn_unused_result));
 
 #endif

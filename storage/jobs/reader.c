@@ -36,5 +36,5 @@ void store_reader_close(struct store_reader *reader)
 
 const char *store_reader_cause(const struct store_reader *reader)
 {
-	return db_cause(&reader->db);
+	return db_fails(&reader->db) ? db_cause(&reader->db) : "";
 }

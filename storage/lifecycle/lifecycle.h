@@ -20,7 +20,7 @@ struct lifecycle_visit {
  * read one by one: memory does not grow with the repository. ERR_STORAGE_*; a repository that is not there has
  * no images. Any thread, with its own reader.
  */
-enum error_code lifecycle_read(
-    struct store_reader *reader, int64_t repository_id, const struct lifecycle_visit *visit);
+enum error_code lifecycle_read(struct store_reader *reader, int64_t repository_id,
+    const struct lifecycle_visit *visit) __attribute__((warn_unused_result));
 
 #endif

@@ -27,7 +27,8 @@ enum lifecycle_eval_result {
 
 /* Release it whatever the result. Tens of bytes an image are kept in memory. */
 enum lifecycle_eval_result lifecycle_evaluate(struct store_reader *reader, int64_t repository_id,
-    struct slice policy, int64_t now_ms, struct arena *a, struct lifecycle_eval *out);
+    struct slice policy, int64_t now_ms, struct arena *a, struct lifecycle_eval *out)
+    __attribute__((warn_unused_result));
 void lifecycle_eval_release(struct lifecycle_eval *eval);
 
 #endif

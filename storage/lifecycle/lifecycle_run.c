@@ -249,11 +249,17 @@ static bool run_policy(
 
 /* ---- orphans ---- */
 
+/* How many; 0 at the end, or when the run has failed. */
 static size_t fill_orphans(struct runner *r, int64_t repository_id, struct digest *after,
     struct lifecycle_item items[LIFECYCLE_BATCH_MAX])
 {
 	struct digest digests[LIFECYCLE_BATCH_MAX];
-	size_t n = orphan_list(&r->reader->db, repository_id, after, digests, LIFECYCLE_BATCH_MAX);
+	struct db *db = &r->reader->db;
+	size_t n;
+	if (orphan_list(db, repository_id, after, digests, LIFECYCLE_BATCH_MAX, &n) == FAILED) {
+		fail(r, db_failure(db));
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++)
 		items[i] = (struct lifecycle_item){.deed = {.digest = digests[i],
 						       .cause = LIFECYCLE_SUBJECT_DELETED,
@@ -281,6 +287,7 @@ static bool sweep_once(struct runner *r, struct lifecycle_report *report)
 		arena_reset(&a);
 	}
 	arena_release(&a);
+	report->stopped = report->stopped || over(r);
 	return report->expired > before && !report->stopped;
 }
 
@@ -291,6 +298,7 @@ static void sweep(struct runner *r, struct lifecycle_report *report)
 		r->again = true;
 }
 
+/* False also when the run has failed. */
 static bool has_policy(struct runner *r, const struct repository_key *key)
 {
 	struct arena a;
@@ -302,19 +310,22 @@ static bool has_policy(struct runner *r, const struct repository_key *key)
 	return found;
 }
 
+/* False: there is none, or the run has failed. */
 static bool find_key(struct runner *r, int64_t id, struct arena *a, struct repository_key *out)
 {
 	struct db *db = &r->reader->db;
 	sqlite3_stmt *q = db_query(db, Q_REPOSITORY_BY_ID);
 	bind_int(q, 1, id);
-	bool found = db_step(db, q) == SQLITE_ROW;
-	if (found) {
+	enum found found = db_found(db_step(db, q));
+	if (found == FOUND) {
 		out->account = column_dup(q, 1, a);
 		out->region = column_dup(q, 2, a);
 		out->name = column_dup(q, 3, a);
 	}
 	db_done(q);
-	return found && out->account.len > 0;
+	if (found == FAILED)
+		fail(r, db_failure(db));
+	return found == FOUND && out->account.len > 0;
 }
 
 /* ---- all of them ---- */
@@ -377,6 +388,16 @@ static void run_policies(struct runner *r)
 	arena_release(&arenas[1]);
 }
 
+/* The next repository with orphans; false at the end, or when the run has failed. */
+static bool next_with_orphans(struct runner *r, int64_t *id)
+{
+	struct db *db = &r->reader->db;
+	enum found found = orphan_repository(db, *id, id);
+	if (found == FAILED)
+		fail(r, db_failure(db));
+	return found == FOUND;
+}
+
 /* Of the repositories that have no policy. */
 static void sweep_others(struct runner *r)
 {
@@ -384,8 +405,8 @@ static void sweep_others(struct runner *r)
 	struct repository_key key;
 	struct arena a;
 	arena_init(&a);
-	for (int64_t id = 0; !over(r) && (id = orphan_repository(&r->reader->db, id)) > 0;) {
-		if (find_key(r, id, &a, &key) && !has_policy(r, &key)) {
+	for (int64_t id = 0; !over(r) && next_with_orphans(r, &id);) {
+		if (find_key(r, id, &a, &key) && !has_policy(r, &key) && !over(r)) {
 			report_begin(&report, &key, id);
 			sweep(r, &report);
 			report_end(r, &report);

@@ -39,8 +39,8 @@ struct preview_start {
 void preview_start_submit(struct store *store, struct preview_start *start);
 
 /* ERR_PREVIEW_NOT_FOUND. */
-enum error_code preview_find(
-    struct store_reader *reader, int64_t repository_id, struct arena *a, struct preview *out);
+enum error_code preview_find(struct store_reader *reader, int64_t repository_id, struct arena *a,
+    struct preview *out) __attribute__((warn_unused_result));
 
 struct preview_item {
 	int64_t at; /* its place in the order of carrying out, from 1 */
@@ -60,9 +60,11 @@ struct preview_page {
 	bool more;
 };
 enum error_code preview_list(struct store_reader *reader, int64_t set_id, enum tag_status tags,
-    int64_t after, size_t limit, struct arena *a, struct preview_page *out);
+    int64_t after, size_t limit, struct arena *a, struct preview_page *out)
+    __attribute__((warn_unused_result));
 /* The result for an image, ERR_IMAGE_NOT_FOUND when it has none. */
 enum error_code preview_item_find(struct store_reader *reader, int64_t set_id,
-    const struct digest *digest, struct arena *a, struct preview_item *out);
+    const struct digest *digest, struct arena *a, struct preview_item *out)
+    __attribute__((warn_unused_result));
 
 #endif

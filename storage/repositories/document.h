@@ -44,7 +44,7 @@ struct document {
  * or ERR_REPOSITORY_NOT_FOUND for a document of a repository that is not there.
  */
 enum error_code document_get(struct store_reader *reader, const struct document_key *key,
-    struct arena *a, struct document *out);
+    struct arena *a, struct document *out) __attribute__((warn_unused_result));
 
 struct document_page {
 	struct document *at;
@@ -54,7 +54,8 @@ struct document_page {
 /* A kind's documents of a registry by name, bytewise, those after `after` (absent: from the first).
  */
 enum error_code document_list(struct store_reader *reader, const struct document_key *kind,
-    struct slice after, size_t limit, struct arena *a, struct document_page *out);
+    struct slice after, size_t limit, struct arena *a, struct document_page *out)
+    __attribute__((warn_unused_result));
 
 enum document_rule {
 	DOCUMENT_PUT,     /* made, or replaced */

@@ -48,7 +48,7 @@ struct repository_extras {
 
 /* error: ERR_REPOSITORY_NOT_FOUND with its facts. Slices of *out are in the arena. */
 enum error_code repository_find(struct store_reader *reader, const struct repository_key *key,
-    struct arena *a, struct repository *out);
+    struct arena *a, struct repository *out) __attribute__((warn_unused_result));
 
 struct repository_page {
 	struct repository *at;
@@ -58,13 +58,13 @@ struct repository_page {
 /* Names in bytewise order, those after `after` (absent: from the first), limit of them at most. */
 enum error_code repository_list(struct store_reader *reader, struct slice account,
     struct slice region, struct slice after, size_t limit, struct arena *a,
-    struct repository_page *out);
+    struct repository_page *out) __attribute__((warn_unused_result));
 
 enum { RESOURCE_TAGS_MAX = 50 };
 
 /* The resource tags of a repository, by key. */
 enum error_code repository_tags(struct store_reader *reader, int64_t repository_id, struct arena *a,
-    struct resource_tag tags[RESOURCE_TAGS_MAX], size_t *count);
+    struct resource_tag tags[RESOURCE_TAGS_MAX], size_t *count) __attribute__((warn_unused_result));
 
 /* Fill repository (all but id and created_ms), tags. ERR_REPOSITORY_EXISTS, ERR_LIMIT_EXCEEDED. */
 struct repository_create {

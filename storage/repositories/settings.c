@@ -37,16 +37,18 @@ enum error_code replication_rules_tx(struct store_tx *tx, struct slice account, 
 	return read_rules(code, found.text, a, out);
 }
 
-bool pull_time_excluded(
-    struct store_reader *reader, struct slice account, struct slice region, struct slice principal)
+enum error_code pull_time_excluded(struct store_reader *reader, struct slice account,
+    struct slice region, struct slice principal, bool *excluded)
 {
 	struct document_key key = {account, region, DOCUMENT_EXCLUSION, principal};
+	enum error_code code = ERR_EXCLUSION_NOT_FOUND;
 	struct document found;
 	struct arena a;
-	bool excluded;
 
 	arena_init(&a);
-	excluded = principal.at && document_get(reader, &key, &a, &found) == ERR_NONE;
+	if (principal.at)
+		code = document_get(reader, &key, &a, &found);
 	arena_release(&a);
-	return excluded;
+	*excluded = code == ERR_NONE;
+	return code == ERR_EXCLUSION_NOT_FOUND ? ERR_NONE : code;
 }

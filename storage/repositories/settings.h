@@ -10,14 +10,18 @@
 
 /* The rules of PutReplicationConfiguration; none when there are none. */
 enum error_code replication_rules(struct store_reader *reader, struct slice account,
-    struct slice region, struct arena *a, struct replication_rules *out);
+    struct slice region, struct arena *a, struct replication_rules *out)
+    __attribute__((warn_unused_result));
 /* The same within a job's run function. */
 enum error_code replication_rules_tx(struct store_tx *tx, struct slice account, struct slice region,
-    struct arena *a, struct replication_rules *out);
+    struct arena *a, struct replication_rules *out) __attribute__((warn_unused_result));
 
-/* True when pulls by this principal (an ARN) are not to be noted (RegisterPullTimeUpdateExclusion).
+/*
+ * Whether pulls by this principal (an ARN; absent: nobody's are) are not to be noted
+ * (RegisterPullTimeUpdateExclusion). Another code than ERR_NONE: a failure of storage, and *excluded says nothing.
  */
-bool pull_time_excluded(
-    struct store_reader *reader, struct slice account, struct slice region, struct slice principal);
+enum error_code pull_time_excluded(struct store_reader *reader, struct slice account,
+    struct slice region, struct slice principal, bool *excluded)
+    __attribute__((warn_unused_result));
 
 #endif

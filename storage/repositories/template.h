@@ -13,7 +13,8 @@
  * ERR_TEMPLATE_NOT_FOUND when there is none. A prefix ends where a slash of the name stands.
  */
 enum error_code template_for(struct store_reader *reader, const struct repository_key *key,
-    enum template_scenario scenario, struct arena *a, struct creation_template *out);
+    enum template_scenario scenario, struct arena *a, struct creation_template *out)
+    __attribute__((warn_unused_result));
 
 /*
  * The repository that it makes, for repository_create.repository or image_put.create: tags and
@@ -21,9 +22,11 @@ enum error_code template_for(struct store_reader *reader, const struct repositor
  * not carry out: resource tags and KMS keys need a role.
  */
 enum error_code template_repository(struct store_reader *reader, const struct repository_key *key,
-    enum template_scenario scenario, struct arena *a, struct repository *out);
+    enum template_scenario scenario, struct arena *a, struct repository *out)
+    __attribute__((warn_unused_result));
 /* The same within a job's run function. */
 enum error_code template_repository_tx(struct store_tx *tx, const struct repository_key *key,
-    enum template_scenario scenario, struct arena *a, struct repository *out);
+    enum template_scenario scenario, struct arena *a, struct repository *out)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -28,12 +28,19 @@ const char *check_kind(size_t index)
 	return index < CHECK_KIND_COUNT ? kinds[index] : NULL;
 }
 
+bool check_reads_well(const struct check *ck)
+{
+	return ck->tx.db->failed == ERR_NONE;
+}
+
 bool check_find(struct check *ck, enum check_kind_index kind, const struct check_image *image,
     bool mends, const char *format, ...)
 {
 	struct check_finding finding = {.kind = kinds[kind]};
 	va_list args;
 
+	if (!check_reads_well(ck))
+		return false;
 	va_start(args, format);
 	finding.text = arena_vprintf(&ck->arena, format, args);
 	va_end(args);
@@ -132,16 +139,17 @@ static bool check_database(struct check *ck)
 	return false;
 }
 
-static int64_t number(struct check *ck, const char *sql)
+static bool number(struct check *ck, const char *sql, uint64_t *out)
 {
 	sqlite3_stmt *q = NULL;
-	int64_t n = 0;
+	bool known =
+	    sqlite3_prepare_v2(ck->store.writer.db.handle, sql, -1, &q, NULL) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW;
 
-	if (sqlite3_prepare_v2(ck->store.writer.db.handle, sql, -1, &q, NULL) == SQLITE_OK &&
-	    sqlite3_step(q) == SQLITE_ROW)
-		n = sqlite3_column_int64(q, 0);
+	if (known)
+		*out = (uint64_t)sqlite3_column_int64(q, 0);
 	sqlite3_finalize(q);
-	return n;
+	return known;
 }
 
 static bool run(struct check *ck, const char *sql)
@@ -165,12 +173,13 @@ static bool check_content(struct check *ck, struct err *err)
 {
 	bool done = settle_log(ck) && run(ck, ck->options->repair ? "BEGIN IMMEDIATE" : "BEGIN");
 
-	store_load_clock(&ck->store); /* from now on strays that are found wait */
-	ck->bytes_total = (uint64_t)number(ck, "SELECT ifnull(sum(size), 0) FROM blob");
-	done = done && check_blobs(ck) && check_files(ck) && check_images(ck) &&
-	    check_references(ck) && check_rows(ck);
-	ck->result->repositories =
-	    (uint64_t)number(ck, "SELECT count(*) FROM repository WHERE account <> ''");
+	done = done && store_load_clock(&ck->store) && /* from now on strays that are found wait */
+	    number(ck, "SELECT ifnull(sum(size), 0) FROM blob", &ck->bytes_total) &&
+	    check_blobs(ck) && check_files(ck) && check_images(ck) && check_references(ck) &&
+	    check_rows(ck) &&
+	    number(ck, "SELECT count(*) FROM repository WHERE account <> ''",
+		&ck->result->repositories) &&
+	    check_reads_well(ck);
 	done = done && run(ck, "COMMIT") && settle_log(ck);
 	if (done)
 		check_remove_dropped(ck);

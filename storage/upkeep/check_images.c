@@ -549,7 +549,7 @@ bool check_images(struct check *ck)
 		last = (struct place){i.row.repository_id, i.place, i.row.digest};
 		if (i.names.account.len > 0) { /* else it is being deleted with its repository */
 			ck->result->images++;
-			if (!check_item(ck, &i))
+			if (!check_item(ck, &i) || !check_reads_well(ck))
 				return false;
 		}
 		arena_reset(&ck->arena);

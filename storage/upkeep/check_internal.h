@@ -52,9 +52,14 @@ struct check_image {
 	struct slice account, region, repository, digest, tags;
 };
 
-/* mends: whether it is mended when repairing; the caller does so. image may be NULL. True when it is to. */
+/*
+ * mends: whether it is mended when repairing; the caller does so. image may be NULL. True when it is to. After a read that
+ * failed nothing is said, and nothing to be mended.
+ */
 bool check_find(struct check *ck, enum check_kind_index kind, const struct check_image *image,
     bool mends, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* False once a read of the database has failed: what it seemed to say is no finding, and nothing is mended by it. */
+bool check_reads_well(const struct check *ck);
 bool check_is_broken(const struct check *ck, const struct digest *digest);
 
 bool check_blobs(struct check *ck);

@@ -2,13 +2,17 @@
 
 import http.server
 import json
+import os
 import stat
 import subprocess
 import threading
 
 import pytest
-from support.binary import clean_environment, find_binary
+from support.api import call
+from support.binary import SOURCE, clean_environment, find_binary
+from support.failpoints import arm, need_failpoints
 from support.iam import options
+from support.server import DOORS_TOKEN, Server
 from support.upkeep import run_json
 
 TOKEN = "a-token-of-some-length"
@@ -124,6 +128,46 @@ def test_with_iam(make_server, tmp_path):
     server.options += ["--doors", "open"]
     server.restart()
     assert ask(server, "POST", "_drydock/reset").status_code == 200
+
+
+# -- the door of development builds -----------------------------------------------------------------------------------
+
+def test_failpoints(make_server):
+    server = make_server("--doors-token", DOORS_TOKEN)
+    need_failpoints(server)
+
+    def post(plan, **headers):
+        client = server.registry(login=None)
+        answer = client.request("POST", f"{server.url}/_drydock/failpoints", data=plan, headers=headers)
+        client.close()
+        return answer.status_code
+
+    assert post("sql:1-") == 401
+    assert post("what:", Authorization=f"Bearer {DOORS_TOKEN}") == 400
+    assert ask(server, "GET", "_drydock/failpoints", Authorization=f"Bearer {DOORS_TOKEN}").status_code == 405
+    assert arm(server, "sql.REPOSITORY_LIST:1=ENOSPC") == 0
+    failed = call(server, "DescribeRepositories")
+    assert failed.status == 500 and failed.message.startswith("The disk that holds Drydock's data is full")
+    assert arm(server) == 1
+    assert call(server, "DescribeRepositories").document == {"repositories": []}
+
+
+def test_a_release_build_has_no_failpoints(tmp_path, monkeypatch):
+    release = SOURCE / "build/drydock"
+    if not release.exists():
+        reason = "there is no release build at build/drydock"
+        if os.environ.get("DRYDOCK_WHOLE_RUN"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    monkeypatch.setenv("DRYDOCK_BIN", str(release))
+    server = Server(folder=tmp_path).start()
+    try:
+        for path in ("_drydock/failpoints", "_drydock/nothing"):
+            answer = ask(server, "POST", path)
+            assert (answer.status_code, answer.json()) == (404, {"message": "There is nothing at this path."})
+        assert call(server, "DescribeRepositories").document == {"repositories": []}
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("words, says", [

@@ -125,8 +125,15 @@ static void quota_counts_new_ones(void **state)
 	assert_int_equal(
 	    write_document(f, DOCUMENT_EXCLUSION, "c", DOCUMENT_MAKE, ""), ERR_LIMIT_EXCEEDED);
 	assert_int_equal(write_document(f, DOCUMENT_EXCLUSION, "b", DOCUMENT_PUT, ""), ERR_NONE);
-	assert_true(pull_time_excluded(f->reader, f->key.account, f->key.region, slice_str("b")));
-	assert_false(pull_time_excluded(f->reader, f->key.account, f->key.region, slice_str("c")));
+	bool excluded;
+	assert_int_equal(
+	    pull_time_excluded(f->reader, f->key.account, f->key.region, slice_str("b"), &excluded),
+	    ERR_NONE);
+	assert_true(excluded);
+	assert_int_equal(
+	    pull_time_excluded(f->reader, f->key.account, f->key.region, slice_str("c"), &excluded),
+	    ERR_NONE);
+	assert_false(excluded);
 }
 
 static void the_longest_prefix_wins(void **state)

@@ -255,7 +255,9 @@ static void a_job_that_fails_is_undone(void **state)
 	assert_int_equal(
 	    manifest_read(f->reader, &f->key, &tag, true, &f->arena, &m), ERR_MANIFEST_UNKNOWN);
 	struct tag_page tags;
-	tag_list(f->reader, f->repository_id, slice_of(NULL, 0), 10, &f->arena, &tags);
+	assert_int_equal(
+	    tag_list(f->reader, f->repository_id, slice_of(NULL, 0), 10, &f->arena, &tags),
+	    ERR_NONE);
 	assert_int_equal(tags.count, 2);
 }
 

@@ -49,7 +49,7 @@ static void die_in_an_upload(struct fixture *f)
 	struct slice bytes = noise(&f->arena, WHOLE, 1);
 	upload_append(u, slice_of(bytes.at, KEPT));
 	upload_keep(u, &size); /* acknowledged */
-	upload_acquire(f->store, f->reader, &f->key, out_id(f), &u);
+	assert_int_equal(upload_acquire(f->store, f->reader, &f->key, out_id(f), &u), ERR_NONE);
 	upload_append(u, slice_of(bytes.at + KEPT, LOST)); /* never acknowledged */
 }
 
@@ -110,7 +110,9 @@ static void killed_between_blob_and_manifest(void **state)
 	struct digest small = sha256_of("layer of one");
 	assert_true(blob_exists(f, &large));
 	assert_true(blob_exists(f, &small));
-	image_list(f->reader, f->repository_id, TAG_STATUS_ANY, NULL, 10, &f->arena, &page);
+	assert_int_equal(
+	    image_list(f->reader, f->repository_id, TAG_STATUS_ANY, NULL, 10, &f->arena, &page),
+	    ERR_NONE);
 	assert_int_equal(page.count, 1); /* what was acknowledged, and nothing half-made */
 	assert_slice(page.at[0].tags[0], "kept");
 	struct sample *s = image_sample(f, "one", "v1", NULL);

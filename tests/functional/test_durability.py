@@ -377,15 +377,16 @@ def test_a_broken_database_is_refused(server, tmp_path):
 
 
 def test_a_layer_whose_file_is_gone(server, registry, tmp_path):
-    """Somebody tidied up: that layer is an error in words, everything else goes on."""
+    """Somebody tidied up: nobody has that layer any more, everything else goes on, and a push brings it back."""
     image = oci_image(layers=2, size=LARGE)
     registry.push_image("app", image, "v1")
     gone, kept = image.layers
     next((tmp_path / "data").rglob(gone.digest.split(":")[1])).unlink()
-    assert refusal(registry.get_blob("app", gone.digest)) == (
-        500, "UNKNOWN", "Drydock could not read or write its data: its log says why")
+    assert refusal(registry.get_blob("app", gone.digest))[:2] == (404, "BLOB_UNKNOWN")
     assert registry.get_blob("app", kept.digest).content == kept.data
     assert registry.get_manifest("app", "v1").content == image.manifest
+    assert registry.push_blob("app", gone.data).status_code == 201
+    assert registry.get_blob("app", gone.digest).content == gone.data
 
 
 def test_an_upload_whose_file_is_gone(server, registry, tmp_path):

@@ -2,7 +2,7 @@
  * Failpoints: in a development build any step of storage can be made to fail, or to kill the process, by its name and
  * count. A release build contains none of it: DRYDOCK_FAULTS is defined where the tests are built.
  *
- *	DRYDOCK_FAIL=commit:3                 the third commit fails
+ *	DRYDOCK_FAIL=sql.COMMIT:3             the third commit fails
  *	DRYDOCK_FAIL=flush-log:1=ENOSPC       the first flush of the log does, as on a full disk
  *	DRYDOCK_FAIL=write:5-,kill@rename:2   every write from the fifth on fails; the second rename kills
  *

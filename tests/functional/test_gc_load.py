@@ -204,8 +204,14 @@ def test_under_load(server):
     while any((server.data / "blobs").rglob("?" * 64)):
         server.admin("POST", "gc", {"grace_seconds": 0})
         assert time.monotonic() < deadline, f"something of {images} images is left"
-    server.stop()
-    answer = run_json("check", "--data", server.data)
+    # Small layers are rows, which cannot be seen in the folder: the repositories' images may still have held some of them.
+    for _ in range(5):
+        server.admin("POST", "gc", {"grace_seconds": 0})
+        server.stop()
+        answer = run_json("check", "--data", server.data)
+        if answer["blobs"] == 0:
+            break
+        server.start()
     assert (answer["findings"], answer["images"], answer["blobs"]) == ([], 0, 0), "nothing is left of it all"
 
 

@@ -201,12 +201,14 @@ static void test_linger_is_bounded(void **state)
 static void test_too_many_connections(void **state)
 {
 	struct client c[16], more;
+	int before = atomic_load(&toy.started);
 
 	(void)state;
 	for (int i = 0; i < 16; i++) {
 		c[i] = client_open();
 		client_say(&c[i], HEAD("PUT", "/count") "Content-Length: 1\r\n\r\n");
 	}
+	toy_until(toy.started == before + 16); /* none of them is idle any more */
 	more = client_open();
 	expect_refused(&more, 503, "too many connections\n");
 	for (int i = 0; i < 16; i++) {

@@ -199,12 +199,21 @@ void arena_give(struct arena *a, const void *at)
 	chunk_free(a, c);
 }
 
-static void *large_extend(struct arena *a, struct arena_chunk **place, size_t len)
+/* From the account; when that may not fail, also beyond it. */
+static bool grant(struct arena *a, size_t bytes, bool may_fail)
+{
+	if (may_fail)
+		return memory_take(a->memory, bytes);
+	memory_count(a->memory, bytes);
+	return true;
+}
+
+static void *large_extend(struct arena *a, struct arena_chunk **place, size_t len, bool may_fail)
 {
 	size_t size = sizeof(**place) + room_of(len), before = (*place)->size;
 
 	if (size > before) {
-		if (!memory_take(a->memory, size - before))
+		if (!grant(a, size - before, may_fail))
 			return NULL;
 		ASAN_UNPOISON_MEMORY_REGION(*place, before);
 		*place = chunk_resize(a, *place, size);
@@ -212,16 +221,16 @@ static void *large_extend(struct arena *a, struct arena_chunk **place, size_t le
 	return large_use(*place, len);
 }
 
-void *arena_extend(struct arena *a, void *at, size_t old, size_t len)
+void *arena_extend(struct arena *a, void *at, size_t old, size_t len, bool may_fail)
 {
 	struct arena_chunk **place = large_find(a, at);
 	void *made;
 
 	if (*place)
-		return large_extend(a, place, len);
+		return large_extend(a, place, len, may_fail);
 	if (len < LARGE)
 		made = arena_alloc(a, len);
-	else if (memory_take(a->memory, sizeof(struct arena_chunk) + room_of(len)))
+	else if (grant(a, sizeof(struct arena_chunk) + room_of(len), may_fail))
 		made = large_new(a, len);
 	else
 		return NULL;

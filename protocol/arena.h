@@ -39,9 +39,10 @@ void arena_release(struct arena *a);
 void *arena_alloc(struct arena *a, size_t len);
 /*
  * What was allocated with old bytes (NULL: nothing was), now with len, its contents kept; it may have moved. A large one
- * grows where it is, and leaves no copy behind. NULL: its account has not so much left, and nothing has changed.
+ * grows where it is, and leaves no copy behind. NULL, only when it may fail: its account has not so much left, and nothing
+ * has changed. Otherwise what it takes beyond that is counted all the same.
  */
-void *arena_extend(struct arena *a, void *at, size_t old, size_t len);
+void *arena_extend(struct arena *a, void *at, size_t old, size_t len, bool may_fail);
 /* Gives back what is large (64 KiB) before the rest goes; of anything else nothing happens. */
 void arena_give(struct arena *a, const void *at);
 /* arena_alloc, zeroed. */

@@ -31,7 +31,7 @@ char *buf_reserve(struct buf *b, size_t len)
 			cap = b->len + len;
 		if (cap < BUF_FIRST && BUF_FIRST <= b->max)
 			cap = BUF_FIRST;
-		char *grown = arena_extend(b->arena, b->at, b->len, cap);
+		char *grown = arena_extend(b->arena, b->at, b->len, cap, b->may_starve);
 		if (!grown) {
 			b->overflow = b->starved = true;
 			return NULL;

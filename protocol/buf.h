@@ -2,8 +2,8 @@
  * A growing byte buffer in an arena, with a mandatory maximum.
  *
  * Appending past the maximum sets overflow and drops the bytes; the caller looks once, at the end.
- * Growth doubles; a large buffer grows where it is, so that one of n bytes costs at most 2n. When the arena's account has
- * not so much left, that counts as overflow too, and starved says so.
+ * Growth doubles; a large buffer grows where it is, so that one of n bytes costs at most 2n. Who can answer that there is no
+ * memory sets may_starve: when the arena's account has not so much left, that counts as overflow too, and starved says so.
  */
 #ifndef DRYDOCK_PROTOCOL_BUF_H
 #define DRYDOCK_PROTOCOL_BUF_H
@@ -14,6 +14,7 @@ struct buf {
 	struct arena *arena;
 	char *at;
 	size_t len, cap, max;
+	bool may_starve; /* the caller's, after buf_init */
 	bool overflow;
 	bool starved; /* it overflowed because memory is short: later there may be some */
 };

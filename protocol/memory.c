@@ -86,6 +86,11 @@ void memory_restore(struct memory *m, size_t reserve_bytes)
 		free(made);
 }
 
+bool memory_has_reserve(const struct memory *m)
+{
+	return !m->total || atomic_load_explicit(&m->reserve, memory_order_relaxed);
+}
+
 size_t memory_peak(struct memory *m)
 {
 	return atomic_exchange_explicit(

@@ -38,6 +38,8 @@ bool memory_beyond(const struct memory *m, unsigned share);
 void *memory_realloc(struct memory *m, void *at, size_t bytes);
 /* Sets the reserve aside again, where it was given up and the system lets it. */
 void memory_restore(struct memory *m, size_t reserve_bytes);
+/* False: it is given up, and nothing is granted. */
+bool memory_has_reserve(const struct memory *m);
 /* The most that was taken since it was last asked. */
 size_t memory_peak(struct memory *m);
 

@@ -185,10 +185,26 @@ static void begin_submit(struct store *store)
 	store_submit(store, job, &begin_ops);
 }
 
+/* As long as it submits what is due, closing waits; when the store closes already nothing is submitted any more. */
+static void tick(struct store *store)
+{
+	pthread_mutex_lock(&store->count_lock);
+	bool closing = atomic_load(&store->closing);
+	store->count += !closing;
+	pthread_mutex_unlock(&store->count_lock);
+	if (closing)
+		return;
+	schedule_tend(store);
+	pthread_mutex_lock(&store->count_lock);
+	if (--store->count == 0)
+		pthread_cond_broadcast(&store->count_zero);
+	pthread_mutex_unlock(&store->count_lock);
+}
+
 struct store *store_open(const struct store_options *options, struct err *err)
 {
 	static const struct writer_hooks hooks = {
-	    .tick = schedule_tend, .want_flushed = blob_flush_want, .tend_log = tend_log};
+	    .tick = tick, .want_flushed = blob_flush_want, .tend_log = tend_log};
 	struct store *store = calloc(1, sizeof(*store));
 	struct err why;
 	if (!store)

@@ -84,6 +84,7 @@ struct json_writer *ecr_begin(struct call *c)
 	struct ecr_call *e = ecr_call_of(c);
 
 	buf_init(&e->out, c->arena, ECR_ANSWER_MAX, 1024);
+	e->out.may_starve = true;
 	json_begin(&e->writer, &e->out);
 	json_object(&e->writer);
 	return &e->writer;

@@ -60,7 +60,7 @@ static void request_reset(struct conn *c)
 	c->req.reply.length = -1;
 	c->req.reply.file = -1;
 	parse_init(&c->parser, options_of(c)->target_bytes);
-	c->live = c->refused = c->body_complete = c->in_head = false;
+	c->live = c->refused = c->body_complete = c->in_head = c->aside = false;
 	c->paced_at = 0;
 	c->collect = NULL;
 	c->collect_cap = 0;
@@ -153,6 +153,7 @@ static bool reply_begin(struct conn *c)
 static bool conn_refuse(struct conn *c, int status, const char *reason)
 {
 	abort_handler(c);
+	body_done(c);
 	c->refused = true;
 	http_reply(&c->req, status);
 	if (options_of(c)->refuse)
@@ -380,14 +381,12 @@ static bool body_more(struct conn *c)
 	abort();
 }
 
-/* A body that could not be kept in a file. */
 static bool refuse_unkept(struct conn *c)
 {
-	if (error_of_errno(errno) == ERR_STORAGE_FULL)
-		return conn_refuse(c, 507, "the request body could not be kept");
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
 		return conn_refuse(c, 503, no_memory);
-	return conn_refuse(c, 500, "the request body could not be kept");
+	return conn_refuse(c, error_of_errno(errno) == ERR_STORAGE_FULL ? 507 : 500,
+	    "the request body could not be kept");
 }
 
 static bool read_body(struct conn *c)
@@ -447,7 +446,7 @@ static bool end(struct conn *c)
 	return take_step(c, CONN_END, c->req.handler->end(&c->req));
 }
 
-/* The time for the client to take some of the reply begins when it is first waited for. Always false. */
+/* The client's time to take some of the reply begins when it is first waited for. Always false. */
 static bool reply_waits(struct conn *c)
 {
 	if (!c->blocked) {
@@ -465,24 +464,28 @@ static bool reply_waits(struct conn *c)
 static bool put_aside(struct conn *c)
 {
 	struct arena kept;
+	bool to_file = send_left(c) > HELD_BYTES_MAX && c->req.reply.file < 0;
 
 	if (!send_holds_memory(c))
 		return true;
-	if (!send_aside(c)) {
+	if (to_file && !send_aside(c)) {
 		conn_lost(c);
 		return false;
 	}
+	c->aside = true;
 	arena_init_counted(&kept, memory_of(c));
-	/* What the log says of the request, and what stands in the head's buffer, which may take the next head. */
+	if (!to_file)
+		send_gather(c, &kept);
+	/* What the log says of the request: it stands in the arena or in the head's buffer, which may take the next head. */
+	if (options_of(c)->keep)
+		options_of(c)->keep(&c->req, &kept);
+	else
+		c->req.user = NULL;
 	c->req.method_name = arena_dup(&kept, c->req.method_name);
 	c->req.target = arena_dup(&kept, c->req.target);
 	c->req.raw_path = c->req.query = c->req.host = (struct slice){0};
 	if (!receive_let_go(c))
 		c->req.reply.close = true;
-	if (options_of(c)->keep)
-		options_of(c)->keep(&c->req, &kept);
-	else
-		c->req.user = NULL;
 	c->req.fields = NULL;
 	c->req.field_count = 0;
 	c->req.reply.fields = NULL;
@@ -496,7 +499,7 @@ static bool put_aside(struct conn *c)
 	return true;
 }
 
-/* A client that is just not as fast as the server has until the next tick, while memory is not short. */
+/* A client not as fast as the server has until the next tick, while memory is not short. */
 static bool write_reply(struct conn *c)
 {
 	bool failed = false;
@@ -515,8 +518,12 @@ static bool write_file(struct conn *c)
 {
 	bool failed = false;
 
-	if (!send_file(c, &failed))
-		return failed ? conn_lost(c) : reply_waits(c);
+	if (!send_file(c, &failed)) {
+		if (failed)
+			return conn_lost(c);
+		reply_waits(c);
+		return memory_beyond(memory_of(c), MEMORY_IN_FILES) && !put_aside(c);
+	}
 	c->state = CONN_NEXT;
 	return true;
 }
@@ -535,6 +542,9 @@ static bool next(struct conn *c)
 		c->io->shut(c);
 		c->state = CONN_LINGER;
 		/* Nothing of the request is needed for reading what is for nobody. */
+		c->req.method = METHOD_NONE;
+		c->req.user = NULL;
+		receive_drop(c);
 		receive_free_head(c);
 		arena_release(&c->arena);
 	} else {
@@ -742,6 +752,8 @@ struct conn *conn_new(struct http_loop *loop, int fd, const struct sockaddr *rem
 {
 	struct conn *c;
 
+	/* With no connection there is no tick that would do it. */
+	memory_restore(&loop->server->connections, RESERVE_BYTES);
 	if (!memory_take(&loop->server->connections, sizeof(*c)))
 		return NULL;
 	c = calloc(1, sizeof(*c));
@@ -866,7 +878,7 @@ bool conn_yield(struct conn *c)
 {
 	char byte;
 
-	if (recv(c->fd, &byte, 1, MSG_PEEK) > 0)
+	if (has_unread(c) || c->readable || recv(c->fd, &byte, 1, MSG_PEEK) > 0)
 		return false;
 	conn_cut(c);
 	return true;
@@ -876,7 +888,7 @@ void conn_slim(struct conn *c)
 {
 	int64_t idle_since = c->deadline_us - (int64_t)options_of(c)->idle_ms * 1000;
 
-	if (c->state == CONN_WRITE && !put_aside(c)) {
+	if ((c->state == CONN_WRITE || c->state == CONN_FILE) && c->blocked && !put_aside(c)) {
 		conn_run(c);
 		return;
 	}

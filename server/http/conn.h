@@ -14,6 +14,8 @@
 
 #include <sys/socket.h>
 
+#define HELD_BYTES_MAX                                                                             \
+	(16u << 10)         /* that a reply may hold of memory while its client takes nothing */
 #define HEAD_BUF_BYTES 4096 /* at first, and kept between requests */
 
 /* In the order in which a request passes them. */
@@ -62,6 +64,7 @@ struct conn {
 	bool in_head;        /* bytes of a head have come: head_ms counts */
 	bool moved;          /* it got somewhere in this event: its place in the list is the last */
 	bool blocked;        /* the reply has waited for the client: taken_at counts */
+	bool aside;          /* what is left of the request holds next to no memory (put_aside) */
 	int64_t deadline_us; /* of no account while the handler waits */
 	uint64_t paced_at;   /* bytes of the body, or of the reply, by when it last got somewhere */
 	int64_t
@@ -175,6 +178,8 @@ void receive_done(struct conn *c);
  * then: the connection cannot go on after this reply.
  */
 bool receive_let_go(struct conn *c);
+/* Gives it back, and drops what is unread in it. */
+void receive_drop(struct conn *c);
 /* Frees head_buf. */
 void receive_free_head(struct conn *c);
 
@@ -191,8 +196,12 @@ int64_t send_taken(const struct conn *c);
 
 bool send_continue(struct conn *c, bool *failed);
 bool send_pieces(struct conn *c, bool *failed);
-/* Whether what is left of the reply holds memory that a file could hold. */
+/* Bytes of the pieces that are left to be sent. */
+size_t send_left(const struct conn *c);
+/* Whether what is left of the request holds memory that it need not. */
 bool send_holds_memory(const struct conn *c);
+/* Copies what is left of the pieces into the arena: nothing of the request's own is needed for sending any more. */
+void send_gather(struct conn *c, struct arena *kept);
 /*
  * Moves what is left of the pieces into a file, which becomes the reply's: nothing of the request's arena is needed
  * for sending any more. False: errno says why there is no such file.

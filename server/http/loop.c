@@ -161,6 +161,8 @@ static bool give_memory_back(struct http_server *server)
 
 	memory_restore(&server->memory, RESERVE_BYTES);
 	memory_restore(&server->connections, RESERVE_BYTES);
+	if (!memory_has_reserve(&server->memory) || !memory_has_reserve(&server->connections))
+		return false;
 	if (most >= peak) {
 		atomic_store(&server->peak, most);
 		return most < TRIM_BYTES;

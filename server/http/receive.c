@@ -114,6 +114,13 @@ enum receive_result receive_head(struct conn *c)
 	return result;
 }
 
+void receive_drop(struct conn *c)
+{
+	if (c->in)
+		c->in->at = c->in->len;
+	receive_done(c);
+}
+
 bool receive_let_go(struct conn *c)
 {
 	size_t n;
@@ -128,9 +135,7 @@ bool receive_let_go(struct conn *c)
 		c->head_at = c->head_len = 0;
 		fits = head_room(c) >= n && head_from_buffer(c, n);
 	}
-	if (c->in)
-		c->in->at = c->in->len;
-	receive_done(c);
+	receive_drop(c);
 	return fits;
 }
 

@@ -5,12 +5,11 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #define SEND_IOV_MAX 16
 #define SEND_FILE_BYTES (1u << 20)
-#define HELD_BYTES_MAX                                                                             \
-	(16u << 10) /* that a reply may hold of memory while its client takes nothing */
 
 /* Books n sent bytes. The deadline is not put off by them: conn_late asks what has reached the client. */
 static void sent(struct conn *c, size_t n)
@@ -106,16 +105,45 @@ static struct slice rest_of(const struct conn *c, unsigned index)
 	return slice_skip(piece_at(c, index), index == c->out_index ? c->out_sent : 0);
 }
 
-bool send_holds_memory(const struct conn *c)
+/* Its last piece: the head alone, when there is no body to be sent. */
+static unsigned last_piece(const struct conn *c)
 {
-	const struct http_reply *reply = &c->req.reply;
+	return bodiless(&c->req) ? 0 : c->req.reply.body_count;
+}
+
+size_t send_left(const struct conn *c)
+{
 	size_t left = 0;
 
-	if (bodiless(&c->req) || reply->file >= 0)
-		return false;
-	for (unsigned i = c->out_index; i <= reply->body_count; i++)
+	for (unsigned i = c->out_index; i <= last_piece(c); i++)
 		left += rest_of(c, i).len;
-	return left > HELD_BYTES_MAX || c->arena.held > HELD_BYTES_MAX;
+	return left;
+}
+
+bool send_holds_memory(const struct conn *c)
+{
+	return !c->aside &&
+	    (c->in || send_left(c) > HELD_BYTES_MAX || c->arena.held > HELD_BYTES_MAX);
+}
+
+void send_gather(struct conn *c, struct arena *kept)
+{
+	struct http_reply *reply = &c->req.reply;
+	size_t len = send_left(c), at = 0;
+	char *gathered = arena_alloc(kept, len);
+
+	for (unsigned i = c->out_index; i <= last_piece(c); i++) {
+		struct slice rest = rest_of(c, i);
+
+		if (rest.len)
+			memcpy(gathered + at, rest.at, rest.len);
+		at += rest.len;
+	}
+	reply->body = NULL;
+	reply->body_count = reply->body_room = 0;
+	c->out = slice_of(gathered, len);
+	c->out_index = len > 0 ? 0 : 1;
+	c->out_sent = 0;
 }
 
 bool send_aside(struct conn *c)

@@ -19,6 +19,8 @@ struct blob_flush {
 	struct digest digest;
 	uint64_t generation; /* of the content it belongs to: see store_reset */
 	bool failed;
+	bool held;  /* it failed, but an image holds the blob: its row stays */
+	bool stale; /* the name has another file since: it says nothing of that */
 };
 
 static void flush_work(struct store *store, struct store_job *job)
@@ -50,11 +52,32 @@ bool blob_drop_rows(struct db *db, const struct digest *digest)
 	return dropped && db_exec(db, q);
 }
 
+enum found blob_held(struct db *db, const struct digest *digest)
+{
+	sqlite3_stmt *q = db_query(db, Q_BLOB_HELD);
+	bind_digest(q, 1, digest);
+	enum found found = db_found(db_step(db, q));
+	db_done(q);
+	return found;
+}
+
+void blob_flush_outdate(struct store *store, const struct digest *digest)
+{
+	for (struct blob_flush *flush = store->flushes; flush; flush = flush->next)
+		flush->stale = flush->stale || digest_eq(&flush->digest, digest);
+}
+
 static void flush_run(struct store_tx *tx, struct store_job *job)
 {
 	struct blob_flush *flush = (struct blob_flush *)job;
 	if (flush->generation != atomic_load(&tx->store->generation))
 		return; /* content of before a reset: a blob of this name is another now */
+	if (flush->stale)
+		return;
+	if (flush->failed && blob_held(tx->db, &flush->digest) != ABSENT) {
+		flush->held = true; /* the next put, upload or start tries again */
+		return;
+	}
 	if (flush->failed) {
 		tx->last = true; /* the jobs after it are to know that its file waits for removal */
 		if (!blob_drop_rows(tx->db, &flush->digest))
@@ -82,9 +105,9 @@ static bool is_current(struct store *store, const struct blob_flush *flush)
 static void flush_committed(struct store *store, struct store_job *job)
 {
 	struct blob_flush *flush = (struct blob_flush *)job;
-	bool lost = flush->failed && is_current(store, flush);
+	bool lost = flush->failed && !flush->stale && is_current(store, flush);
 	no_longer_under_way(store, flush);
-	if (lost) {
+	if (lost && !flush->held) {
 		removal_add(store, &flush->digest, false);
 		removal_start(store);
 	}
@@ -96,7 +119,7 @@ static void flush_failed(struct store *store, struct store_job *job)
 {
 	struct blob_flush *flush = (struct blob_flush *)job;
 	no_longer_under_way(store, flush);
-	writer_unpark(&store->writer, &flush->digest, is_current(store, flush));
+	writer_unpark(&store->writer, &flush->digest, !flush->stale && is_current(store, flush));
 }
 
 static const struct job_ops flush_ops = {.work = flush_work,
@@ -122,7 +145,8 @@ void blob_flush_want(struct store *store, const struct digest *digest)
 {
 	uint64_t generation = atomic_load(&store->generation);
 	for (struct blob_flush *flush = store->flushes; flush; flush = flush->next) {
-		if (flush->generation == generation && digest_eq(&flush->digest, digest))
+		if (flush->generation == generation && !flush->stale &&
+		    digest_eq(&flush->digest, digest))
 			return;
 	}
 	blob_flush_submit(store, digest);

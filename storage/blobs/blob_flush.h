@@ -17,6 +17,12 @@ void blob_flush_submit(struct store *store, const struct digest *digest);
 /* The same, unless that is under way already. */
 void blob_flush_want(struct store *store, const struct digest *digest);
 
+/* On the writer's thread: the blob's name gets another file, of which flushes under way say nothing. */
+void blob_flush_outdate(struct store *store, const struct digest *digest);
+/* Whether an image holds the blob. */
+enum found blob_held(struct db *db, const struct digest *digest)
+    __attribute__((warn_unused_result));
+
 /* In a run function: removes a blob's rows (but not what refers to it). False on a database error.
  */
 bool blob_drop_rows(struct db *db, const struct digest *digest);

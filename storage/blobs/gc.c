@@ -324,8 +324,12 @@ static void end(struct store *store, struct gc_run *run)
 	    .run = end_run, .committed = end_committed, .failed = end_failed, .frees = true};
 	static const struct job_ops cut = {
 	    .run = cut_run, .committed = end_failed, .failed = end_failed, .frees = true};
+	/* With its error set it only ends: it frees nothing, so that it is never run again without that error. */
+	static const struct job_ops broken = {
+	    .run = cut_run, .committed = end_failed, .failed = end_failed};
+	const struct job_ops *ops = atomic_load(&store->closing) ? &cut : &whole;
 	/* who is told of freed bytes finds the files gone */
-	removal_then(store, &run->job, atomic_load(&store->closing) ? &cut : &whole);
+	removal_then(store, &run->job, run->job.error.code != ERR_NONE ? &broken : ops);
 }
 
 static void step_committed(struct store *store, struct store_job *job)

@@ -71,6 +71,8 @@ static bool link_file(struct store_tx *tx, struct upload_finish *finish)
 	finish->linked = failure == 0;
 	if (failure)
 		fail_errno(finish, failure, "linking a blob into place");
+	else
+		blob_flush_outdate(tx->store, &finish->digest);
 	return finish->linked;
 }
 
@@ -83,8 +85,14 @@ static bool place_content(
 {
 	struct upload *u = finish->upload;
 	if (u->in_file) {
-		finish->taken_over = removal_has(tx->store, &finish->digest) &&
-		    files_look_blob(&tx->store->files, &finish->digest, u->size) == 0;
+		int look = !removal_has(tx->store, &finish->digest)
+		    ? ENOENT
+		    : files_look_blob(&tx->store->files, &finish->digest, u->size);
+		if (look != 0 && look != ENOENT) {
+			fail_errno(finish, look, "looking at a blob's file");
+			return false;
+		}
+		finish->taken_over = look == 0;
 		small = slice_of(NULL, 0);
 		if (!finish->taken_over && !link_file(tx, finish))
 			return false;
@@ -198,7 +206,7 @@ static void finish_committed(struct store *store, struct store_job *job)
 	if (finish->linked || finish->taken_over)
 		removal_cancel(store, &finish->digest); /* of what was there before */
 	if (finish->linked && !store->ephemeral)
-		blob_flush_submit(store, &finish->digest);
+		blob_flush_want(store, &finish->digest);
 	upload_remove(finish->upload);
 	finish->upload = NULL;
 }

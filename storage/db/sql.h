@@ -100,6 +100,8 @@
 	X(BLOB_FIND, "SELECT id, size, synced FROM blob WHERE digest = ?1")                                   \
 	X(BLOB_ADD, "INSERT INTO blob(digest, id, size, synced) VALUES(?1, ?2, ?3, ?4)")                      \
 	X(BLOB_SYNCED, "UPDATE blob SET synced = 1 WHERE digest = ?1")                                        \
+	X(BLOB_HELD,                                                                                          \
+	    "SELECT 1 FROM blob b CROSS JOIN image_blob i ON i.blob_id = b.id WHERE b.digest = ?1 LIMIT 1")   \
 	X(BLOB_UNSYNC, "UPDATE blob SET synced = 0 WHERE digest = ?1")                                        \
 	X(BLOB_UNSYNCED,                                                                                      \
 	    "SELECT digest, size FROM blob WHERE synced = 0 AND digest > ?1 ORDER BY digest")                 \

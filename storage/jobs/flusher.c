@@ -31,12 +31,23 @@ static void distrust(struct flusher *f)
 	atomic_store(&f->store->log_suspect, true);
 }
 
-int flusher_flush(struct flusher *f)
+/*
+ * What was committed while a flush failed is in the same log: another flush that succeeds says nothing of it, so
+ * nothing is acknowledged before the writer has the log in the database.
+ */
+static int flush_trusted(struct flusher *f)
 {
-	int failure = !f->started ? 0 : atomic_load(&f->store->log_suspect) ? EIO : flush_log(f);
+	pthread_mutex_lock(&f->flushing);
+	int failure = atomic_load(&f->store->log_suspect) ? EIO : flush_log(f);
 	if (failure)
 		distrust(f);
+	pthread_mutex_unlock(&f->flushing);
 	return failure;
+}
+
+int flusher_flush(struct flusher *f)
+{
+	return f->started ? flush_trusted(f) : 0;
 }
 
 static void finish_all(struct flusher *f, struct job_list *jobs, int failure)
@@ -49,18 +60,6 @@ static void finish_all(struct flusher *f, struct job_list *jobs, int failure)
 	}
 }
 
-/*
- * What was committed while a flush failed is in the same log: another flush that succeeds says nothing of it, so
- * nothing is acknowledged before the writer has the log in the database.
- */
-static void flush(struct flusher *f, struct job_list *jobs)
-{
-	int failure = atomic_load(&f->store->log_suspect) ? EIO : flush_log(f);
-	if (failure)
-		distrust(f);
-	finish_all(f, jobs, failure);
-}
-
 static void *flusher_main(void *arg)
 {
 	struct flusher *f = arg;
@@ -70,7 +69,7 @@ static void *flusher_main(void *arg)
 		f->waiting = (struct job_list){NULL, NULL};
 		if (jobs.first) {
 			pthread_mutex_unlock(&f->lock);
-			flush(f, &jobs);
+			finish_all(f, &jobs, flush_trusted(f));
 			pthread_mutex_lock(&f->lock);
 		} else if (f->stop) {
 			break;
@@ -86,6 +85,7 @@ bool flusher_start(struct flusher *f, struct store *store)
 {
 	f->store = store;
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_mutex_init(&f->flushing, NULL);
 	pthread_cond_init(&f->wake, NULL);
 	f->log_fd = disk_open(store->files.folder, "drydock.db-wal", O_RDWR | O_CLOEXEC, 0);
 	f->started = f->log_fd >= 0 && thread_start(&f->thread, flusher_main, f);
@@ -103,6 +103,7 @@ void flusher_stop(struct flusher *f)
 	pthread_join(f->thread, NULL);
 	close(f->log_fd);
 	pthread_mutex_destroy(&f->lock);
+	pthread_mutex_destroy(&f->flushing);
 	pthread_cond_destroy(&f->wake);
 	f->started = false;
 }

@@ -28,6 +28,11 @@ struct flusher {
 	bool stop;
 	int log_fd; /* drydock.db-wal: the same file for as long as the database is open */
 	atomic_bool entry_kept; /* its folder entry has been flushed */
+	/*
+	 * Held over a flush and what is made of its outcome: the kernel tells a failure to one of two flushes of the same
+	 * descriptor only.
+	 */
+	pthread_mutex_t flushing;
 };
 
 bool flusher_start(struct flusher *f, struct store *store);

@@ -90,13 +90,13 @@ void writer_unpark(struct writer *w, const struct digest *digest, bool failed)
 /* Runs one job in its savepoint. False when SQLite has thrown away the whole transaction. */
 static bool run_job(struct store_tx *tx, struct store_job *job)
 {
+	tx->waits_for = NULL;
 	if (job->error.code != ERR_NONE)
 		return true; /* its work failed: nothing to run */
 	if (!job->ops->frees && !reserve_whole(tx->store)) {
 		job_fail(job, ERR_STORAGE_FULL, "the disk is full: the reserve is for deleting");
 		return true;
 	}
-	tx->waits_for = NULL;
 	if (!db_run(tx->db, Q_SAVEPOINT)) {
 		tx_fail(tx, job);
 		return !sqlite3_get_autocommit(tx->db->handle);

@@ -33,6 +33,16 @@ static bool flush_last_owners(struct store *store)
 	if (store->ephemeral ||
 	    meta_get(&store->writer.db, META_OPEN, &yes, sizeof(yes), &len) == ABSENT)
 		return true; /* when it cannot be told, it is done: that is never wrong */
+	/*
+	 * A flush that had failed cannot be found out any more, and another one proves nothing (flusher.h): the log is copied into
+	 * the database, and that flushed. Where the disk is too full for that, flushing the log is what can be done.
+	 */
+	int rc = sqlite3_wal_checkpoint_v2(
+	    store->writer.db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (rc == SQLITE_OK)
+		return disk_flush_folder(store->files.folder, "") == 0;
+	if (db_failure(&store->writer.db) != ERR_STORAGE_FULL)
+		return false;
 	int fd = disk_open(store->files.folder, "drydock.db-wal", O_RDWR | O_CLOEXEC, 0);
 	if (fd < 0)
 		return errno == ENOENT;
@@ -123,8 +133,10 @@ static bool is_whole(struct store *store, const struct digest *digest, uint64_t 
 static bool verify_one(struct store *store, const struct digest *digest, uint64_t size)
 {
 	struct db *db = &store->writer.db;
-	if (!is_whole(store, digest, size) || files_flush_blob(&store->files, digest) != 0)
-		return blob_drop_rows(db, digest);
+	if (!is_whole(store, digest, size) || files_flush_blob(&store->files, digest) != 0) {
+		enum found held = blob_held(db, digest);
+		return held == FOUND || (held == ABSENT && blob_drop_rows(db, digest));
+	}
 	sqlite3_stmt *q = db_query(db, Q_BLOB_SYNCED);
 	bind_digest(q, 1, digest);
 	return db_exec(db, q);
@@ -133,7 +145,8 @@ static bool verify_one(struct store *store, const struct digest *digest, uint64_
 /*
  * Blobs not known to be on disk. When only the process died, the page cache is whole and they are
  * flushed in the background. When the machine did, their bytes may be gone: they are hashed, and
- * dropped when they are not what their name says. (No image names such a blob.)
+ * dropped when they are not what their name says. An image names such a blob only when its
+ * file had been lost and was pushed again: then the row stays, for the next push to bring it back.
  */
 static bool recover_blobs(struct store *store, bool cache_whole)
 {

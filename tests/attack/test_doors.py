@@ -16,6 +16,9 @@ TABLES = {
     "server/admin/admin.c": r'\{"/[^"]+", METHOD_\w+, "(\w+)"',
 }
 
+# It makes storage fail, which is what the others must never do; a release build has none.
+NOT_ATTACKED = {"ArmFailpoints"}
+
 
 def declared():
     found = {name: set(re.findall(pattern, (SOURCE / name).read_text())) for name, pattern in TABLES.items()}
@@ -50,6 +53,6 @@ def test_every_door_is_known(make_server):
                 world.build()
             statuses.append(send(server, dice, Request(*door)))
     server.wait_for_log('"operation":"Metrics"')
-    missing = (declared() | set(OPERATIONS)) - set(logged(server))
+    missing = (declared() | set(OPERATIONS)) - set(logged(server)) - NOT_ATTACKED
     assert not missing, f"add a valid request of each to doors.py: {missing}"
     assert sum(status < 400 for status in statuses) > len(statuses) / 2, f"few of the requests are valid: {statuses}"

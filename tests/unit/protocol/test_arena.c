@@ -108,11 +108,11 @@ static void a_large_one_grows_and_leaves_nothing_behind(void **state)
 {
 	struct arena *a = *state;
 	size_t len = 1000;
-	unsigned char *at = arena_extend(a, NULL, 0, len);
+	unsigned char *at = arena_extend(a, NULL, 0, len, true);
 
 	memset(at, 7, len);
 	while (len < 8u << 20) {
-		at = arena_extend(a, at, len, len * 2);
+		at = arena_extend(a, at, len, len * 2, true);
 		memset(at + len, 7, len);
 		len *= 2;
 		arena_alloc(a, 100); /* whatever else is allocated meanwhile */
@@ -137,13 +137,13 @@ static void an_account_is_kept(void **state)
 	memory_init(&memory, 4u << 20, 0);
 	arena_init_counted(&a, &memory);
 	assert_int_equal(memory.taken, 0);
-	at = arena_extend(&a, NULL, 0, 3u << 20);
+	at = arena_extend(&a, NULL, 0, 3u << 20, true);
 	assert_non_null(at);
 	assert_int_equal(memory.taken, a.held);
 	assert_true(memory.taken >= 3u << 20);
 	memcpy(at, "kept", 5);
-	assert_null(arena_extend(&a, at, 3u << 20, 5u << 20));
-	assert_null(arena_extend(&a, NULL, 0, 2u << 20));
+	assert_null(arena_extend(&a, at, 3u << 20, 5u << 20, true));
+	assert_null(arena_extend(&a, NULL, 0, 2u << 20, true));
 	assert_string_equal(at, "kept");
 	/* what cannot be refused is counted, and nothing more is granted */
 	memset(arena_alloc(&a, 2u << 20), 0, 2u << 20);
@@ -151,7 +151,7 @@ static void an_account_is_kept(void **state)
 	assert_false(memory_take(&memory, 1));
 	arena_reset(&a);
 	assert_int_equal(memory.taken, a.held);
-	assert_non_null(arena_extend(&a, NULL, 0, 3u << 20));
+	assert_non_null(arena_extend(&a, NULL, 0, 3u << 20, true));
 	arena_release(&a);
 	assert_int_equal(memory.taken, 0);
 	assert_ptr_equal(a.memory, &memory);

@@ -47,6 +47,7 @@ static void starves_when_memory_is_short(void **state)
 	memory_init(&memory, 1u << 20, 0);
 	arena_init_counted(&a, &memory);
 	buf_init(&b, &a, 16u << 20, 0);
+	b.may_starve = true;
 	while (!b.overflow)
 		buf_put(&b, piece, sizeof(piece));
 	assert_true(b.starved);
@@ -57,6 +58,7 @@ static void starves_when_memory_is_short(void **state)
 	memory_release(&memory);
 
 	buf_init(&b, *state, 4, 0);
+	b.may_starve = true;
 	buf_puts(&b, "12345");
 	assert_true(b.overflow && !b.starved);
 }

@@ -146,6 +146,8 @@ static bool fails(struct db *db, const sqlite3_stmt *q)
 int db_step(struct db *db, sqlite3_stmt *q)
 {
 	int step;
+	if (db->stops && db->failed != ERR_NONE)
+		return SQLITE_ABORT;
 	if (q)
 		step = fails(db, q) ? SQLITE_IOERR : sqlite3_step(q);
 	else

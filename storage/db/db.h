@@ -33,6 +33,11 @@ struct db {
 	sqlite3_stmt *statements[Q_COUNT];
 	/* What the first step that failed since this was set to ERR_NONE says: it finds out who overlooked that. */
 	enum error_code failed;
+	/*
+	 * After a step that failed no other is taken: SQLite may have ended the transaction with it, and the next would be
+	 * one of its own. The writer sets it while a job runs.
+	 */
+	bool stops;
 #ifdef DRYDOCK_FAULTS
 	int fault; /* the last step was made to fail with this errno; 0: it was taken */
 #endif

@@ -102,7 +102,9 @@ static bool run_job(struct store_tx *tx, struct store_job *job)
 		return !sqlite3_get_autocommit(tx->db->handle);
 	}
 	tx->db->failed = ERR_NONE;
+	tx->db->stops = true;
 	job->ops->run(tx, job);
+	tx->db->stops = false;
 	/* A read that failed is neither "there" nor "not there", whatever the job made of it. */
 	if (tx->db->failed != ERR_NONE && job->error.code < ERR_STORAGE_FULL)
 		job_fail(job, tx->db->failed, "a read of the database failed");

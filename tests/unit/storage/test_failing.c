@@ -6,6 +6,7 @@
 
 #include "storage/core.h"
 #include "storage/db/fault.h"
+#include "storage/db/meta.h"
 #include "storage/images/archive.h"
 
 #include <errno.h>
@@ -182,6 +183,39 @@ static void an_archiving_that_cannot_read(void **state)
 	assert_int_equal(image_of(f, &child->put.digest).status, IMAGE_ACTIVE);
 }
 
+static bool went_on;
+
+/* As careless as can be: it looks at nothing that its steps answer. */
+static void careless_run(struct store_tx *tx, struct store_job *job)
+{
+	(void)job;
+	meta_put(tx->db, "first", "1", 1);
+	sqlite3_exec(tx->db->handle, "ROLLBACK", NULL, NULL, NULL); /* as SQLite may do by itself */
+	went_on = meta_put(tx->db, "second", "1", 1);
+}
+
+static void careless_submit(struct store *store, struct gate *careless)
+{
+	static const struct job_ops ops = {.run = careless_run};
+
+	store_submit(store, &careless->job, &ops);
+}
+
+/* When SQLite has ended the transaction with a failed step, the next one would be committed by itself. */
+static void nothing_follows_a_failed_step(void **state)
+{
+	struct fixture *f = *state;
+	struct gate careless;
+	char kept;
+	size_t len;
+
+	fault_arm("sql.META_PUT:1");
+	SUBMIT(f, &careless, careless_submit);
+	assert_int_equal(answer_of(&careless.job), ERR_STORAGE_FAILED);
+	assert_false(went_on);
+	assert_int_equal(meta_get(&f->reader->db, "second", &kept, 1, &len), ABSENT);
+}
+
 static int disarm(void **state)
 {
 	fault_arm(NULL);
@@ -198,6 +232,7 @@ int main(void)
 	    failing_test(refusals_go_with_a_lost_commit),
 	    failing_test(a_purge_that_cannot_read),
 	    failing_test(an_archiving_that_cannot_read),
+	    failing_test(nothing_follows_a_failed_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

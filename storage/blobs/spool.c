@@ -76,22 +76,6 @@ uint32_t spool_slots(const struct spool *spool)
 	return slots < SPOOL_SLOTS_MAX ? (uint32_t)slots : SPOOL_SLOTS_MAX;
 }
 
-static int write_at(int fd, const void *bytes, size_t len, uint64_t offset)
-{
-	const char *at = bytes;
-	while (len > 0) {
-		ssize_t wrote = disk_write(fd, at, len, (off_t)offset);
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			return wrote < 0 ? errno : ENOSPC;
-		at += wrote;
-		len -= (size_t)wrote;
-		offset += (uint64_t)wrote;
-	}
-	return 0;
-}
-
 static bool key_fits(const struct repository_key *key)
 {
 	return key->account.len + key->region.len + key->name.len <=
@@ -123,13 +107,13 @@ int spool_write_head(struct spool *spool, uint32_t slot, const struct spool_head
 	memcpy(raw.key + key->account.len + key->region.len, key->name.at, key->name.len);
 	raw.check = check_of(&raw);
 	raw.magic = MAGIC;
-	return write_at(spool->heads, &raw, sizeof(raw), (uint64_t)slot * HEAD_BYTES);
+	return disk_write_all(spool->heads, &raw, sizeof(raw), (uint64_t)slot * HEAD_BYTES);
 }
 
 int spool_clear_head(struct spool *spool, uint32_t slot)
 {
 	uint32_t none = 0;
-	return write_at(spool->heads, &none, sizeof(none), (uint64_t)slot * HEAD_BYTES);
+	return disk_write_all(spool->heads, &none, sizeof(none), (uint64_t)slot * HEAD_BYTES);
 }
 
 bool spool_read_head(struct spool *spool, uint32_t slot, char text[512], struct spool_head *head)
@@ -161,7 +145,7 @@ bool spool_read_head(struct spool *spool, uint32_t slot, char text[512], struct 
 
 int spool_write(struct spool *spool, uint32_t slot, uint64_t offset, const void *at, size_t len)
 {
-	return write_at(spool->bytes, at, len, (uint64_t)slot * BLOB_INLINE_MAX + offset);
+	return disk_write_all(spool->bytes, at, len, (uint64_t)slot * BLOB_INLINE_MAX + offset);
 }
 
 int spool_read(struct spool *spool, uint32_t slot, void *at, size_t len)

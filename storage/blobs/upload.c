@@ -113,21 +113,6 @@ static void hash(struct upload *u, struct slice bytes)
 		hasher_update(u->hasher, bytes.at, bytes.len);
 }
 
-static int write_out(int fd, const char *at, size_t len, uint64_t offset)
-{
-	while (len > 0) {
-		ssize_t wrote = disk_write(fd, at, len, (off_t)offset);
-		if (wrote < 0 && errno == EINTR)
-			continue;
-		if (wrote <= 0)
-			return wrote < 0 ? errno : ENOSPC;
-		at += wrote;
-		len -= (size_t)wrote;
-		offset += (uint64_t)wrote;
-	}
-	return 0;
-}
-
 /* Makes the file, with what a small upload had in its slot so far. */
 static int make_file(struct upload *u)
 {
@@ -137,7 +122,7 @@ static int make_file(struct upload *u)
 		return errno;
 	int failure = spool_read(&u->store->uploads.spool, u->slot, small, (size_t)u->size);
 	if (!failure)
-		failure = write_out(u->fd, small, (size_t)u->size, 0);
+		failure = disk_write_all(u->fd, small, (size_t)u->size, 0);
 	u->in_file = true; /* whole or not: it is there to be removed */
 	return failure;
 }
@@ -195,7 +180,7 @@ static int append(struct upload *u, struct slice bytes)
 	if (!u->in_file && u->size + bytes.len <= BLOB_INLINE_MAX)
 		return spool_write(&u->store->uploads.spool, u->slot, u->size, bytes.at, bytes.len);
 	int failure = u->fd >= 0 ? 0 : u->in_file ? reopen_file(u) : make_file(u);
-	return failure ? failure : write_out(u->fd, bytes.at, bytes.len, u->size);
+	return failure ? failure : disk_write_all(u->fd, bytes.at, bytes.len, u->size);
 }
 
 /*

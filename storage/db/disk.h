@@ -12,7 +12,9 @@
 
 #include "storage/db/fault.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -127,4 +129,23 @@ static inline void disk_vfs_register(void)
 }
 
 #endif
+/* All of it, however many writes that takes: 0, or an errno. */
+static inline int disk_write_all(int fd, const void *bytes, size_t len, uint64_t offset)
+{
+	const char *at = bytes;
+
+	while (len > 0) {
+		ssize_t wrote = disk_write(fd, at, len, (off_t)offset);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			return wrote < 0 ? errno : ENOSPC;
+		at += wrote;
+		len -= (size_t)wrote;
+		offset += (uint64_t)wrote;
+	}
+	return 0;
+}
+
 #endif

@@ -11,11 +11,11 @@
  * DRYDOCK_FAULTS_SHARE=N plays every N-th of them only, beginning with DRYDOCK_FAULTS_FIRST; DRYDOCK_FAULTS_ONLY=PLAN
  * plays one, and keeps its folder.
  */
+#include "folder.h"
 #include "scenario.h"
 
 #include "storage/db/fault.h"
 
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,30 +48,6 @@ struct run {
 };
 
 static unsigned failures, played, fired;
-
-/* ---- folders ---- */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static void folder_make(char folder[64])
-{
-	/* Memory, where there is a folder of it: flushing costs nothing there. */
-	snprintf(folder, 64, "%s/drydock-faults-XXXXXX",
-	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	if (!mkdtemp(folder))
-		abort();
-}
-
-static void folder_remove(const char *folder)
-{
-	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 /* ---- counting ---- */
 
@@ -220,13 +196,6 @@ static void runs_end(void)
 		while (runs[i].pid)
 			runs_wait();
 	}
-}
-
-static unsigned number_of(const char *variable, unsigned otherwise)
-{
-	const char *text = getenv(variable);
-
-	return text && *text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
 }
 
 int main(void)

@@ -5,42 +5,17 @@
  *
  * DRYDOCK_CUTS=N tries N cuts (300), beginning with seed DRYDOCK_CUTS_SEED (1); with DRYDOCK_CUTS=1 the folder is kept.
  */
+#include "folder.h"
 #include "recorder.h"
 
 #include "storage/db/fault.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static const char *base(void)
-{
-	return access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	(void)st;
-	(void)type;
-	(void)walk;
-	return remove(path);
-}
-
-static void folder_remove(const char *folder)
-{
-	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void folder_make(char folder[64])
-{
-	snprintf(folder, 64, "%s/drydock-cuts-XXXXXX", base());
-	if (!mkdtemp(folder))
-		abort();
-}
 
 static void record(const char *path, struct world *world)
 {
@@ -62,13 +37,6 @@ static void record(const char *path, struct world *world)
 		printf("without a cut: %u refusals; %s\n", world->refusals, world->complaint);
 		exit(1);
 	}
-}
-
-static unsigned number_of(const char *variable, unsigned otherwise)
-{
-	const char *text = getenv(variable);
-
-	return text && *text ? (unsigned)strtoul(text, NULL, 10) : otherwise;
 }
 
 /* In a process of its own, so that one cut's crash is not the end of the others. */
@@ -114,7 +82,7 @@ int main(void)
 	struct recording *recording;
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/drydock-recording-%ld", base(), (long)getpid());
+	snprintf(path, sizeof(path), "%s/drydock-recording-%ld", folder_base(), (long)getpid());
 	record(path, world);
 	recording = recording_open(path);
 	for (unsigned i = 0; i < cuts; i++)
